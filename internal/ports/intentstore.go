@@ -42,6 +42,12 @@ type IntentStore interface {
 	// the node, as of one revision and in no particular order. An empty node matches every
 	// node of the region, and an empty region every region.
 	GamesWithActiveOperation(ctx context.Context, region, node string) ([]string, error)
+
+	// GamesOfOperation returns the games whose intents have an operation with the id, in
+	// progress or among the recent outcomes, in no particular order. Clients may use one id
+	// for the operations of several games. An outcome of a daemon without this method is not
+	// found.
+	GamesOfOperation(ctx context.Context, operationID string) ([]string, error)
 }
 
 // VersionedIntent is an intent with the version of its last write.

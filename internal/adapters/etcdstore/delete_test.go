@@ -53,7 +53,11 @@ func testDeleteLeavesNoKeyOfTheGame(t *testing.T) {
 		r.put(runningRecord("game"))
 	}
 	r.put(removedRecord("game"))
-	r.putIntent(operation.Intent{GameID: "game"}, ports.IntentVersion{})
+	intent := operation.Intent{GameID: "game"}
+	for n := range operation.MaxRecent {
+		intent.AddOutcome(operation.Outcome{OperationID: fmt.Sprintf("op-%d", n)})
+	}
+	r.putIntent(intent, ports.IntentVersion{})
 	r.putRaw("/runtimes-by-status/stopped/game", "wrong")
 	r.putRaw("/secrets/game.game", "{}")
 	require.NoError(t, r.Delete(t.Context(), ports.DeleteInput{GameID: "game"}))

@@ -2,6 +2,7 @@ package etcdstore
 
 import (
 	"context"
+	"slices"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -14,7 +15,8 @@ import (
 )
 
 // deleteTxn is the casTxn of a deletion: it deletes the record, its index keys, its ledger and
-// its intent and the secret that belongs to the game, and it writes the deletion epoch. It has no result.
+// its intent, the keys of its operations and the secret that belongs to the game, and it writes the
+// deletion epoch. It has no result.
 //
 // It leaves no id in etcd. But it compares the revision of the record, and a record that is
 // deleted never returns to that revision, so no try can be applied to a later game.
@@ -24,6 +26,9 @@ type deleteTxn struct {
 	store *Store
 	input ports.DeleteInput
 	base  deletionState
+	// gameOps and gameBytes are Then and Bytes without the operations of the base.
+	gameOps   []clientv3.Op
+	gameBytes int
 }
 
 var _ casTxn[deletionState, struct{}] = (*deleteTxn)(nil)
@@ -33,6 +38,7 @@ type deletionState struct {
 	record         *layout.Record // nil if there is none
 	intentRevision int64          // 0 if there is no intent
 	current        *operation.Operation
+	operationIDs   []string           // of the intent
 	leader         []*mvccpb.KeyValue // the key of the fence
 }
 
@@ -64,6 +70,7 @@ func (s *Store) newDeleteTxn(input ports.DeleteInput) *deleteTxn {
 		t.Else = append(t.Else, clientv3.OpGet(input.Fence.Key, clientv3.WithKeysOnly()))
 		t.Bytes += 2 * len(input.Fence.Key)
 	}
+	t.gameOps, t.gameBytes = t.Then, t.Bytes
 	return t
 }
 
@@ -71,6 +78,12 @@ func (s *Store) newDeleteTxn(input ports.DeleteInput) *deleteTxn {
 func (t *deleteTxn) withBase(base deletionState) *deleteTxn {
 	next := *t
 	next.base = base
+	next.Then, next.Bytes = slices.Clip(t.gameOps), t.gameBytes
+	for _, id := range base.operationIDs {
+		key := t.store.keys.OperationIDKey(id, t.Game)
+		next.Then = append(next.Then, clientv3.OpDelete(key))
+		next.Bytes += len(key) + perKeyOverhead
+	}
 	next.If = []clientv3.Cmp{
 		clientv3.Compare(clientv3.ModRevision(t.store.keys.Record(t.Game)), "=", base.recordRevision()),
 		clientv3.Compare(clientv3.ModRevision(t.store.keys.Intent(t.Game)), "=", base.intentRevision),
@@ -126,7 +139,7 @@ func (t *deleteTxn) decodeState(resp *clientv3.TxnResponse) (state deletionState
 		if err != nil {
 			return deletionState{}, err
 		}
-		state.intentRevision, state.current = kvs[0].GetModRevision(), stored.ActiveOperation()
+		state.intentRevision, state.current, state.operationIDs = kvs[0].GetModRevision(), stored.ActiveOperation(), stored.ToIntent().OperationIDs()
 	}
 	if t.input.Fence != nil {
 		state.leader = resp.Responses[2].GetResponseRange().GetKvs()

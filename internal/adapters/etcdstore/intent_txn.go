@@ -18,7 +18,8 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// intentTxn is the casTxn of an intent: it writes the intent and its index of operations. The
+// intentTxn is the casTxn of an intent: it writes the intent and its keys in the
+// indexes of operations. The
 // result is the revision of the write.
 type intentTxn struct {
 	batcher.Txn
@@ -68,6 +69,7 @@ func (s *Store) newIntentTxn(ctx context.Context, intent operation.Intent, repla
 	t.usesReserve = len(fences) > 0 && endsOperation(intent, replaced.ActiveOperation())
 	t.Then = append([]clientv3.Op{clientv3.OpPut(t.key(), t.value)},
 		s.keys.UpdateOperationIndex(intent.GameID, replaced.ActiveOperation(), intent.Current)...)
+	t.Then = append(t.Then, s.keys.UpdateOperationIDs(replaced.ToIntent(), intent)...)
 	t.If = t.compares()
 	return t, nil
 }

@@ -138,6 +138,27 @@ func (s *Store) GamesWithActiveOperation(ctx context.Context, region, node strin
 	return games, nil
 }
 
+// GamesOfOperation implements ports.IntentStore by the index of operation ids. It skips keys that do
+// not name a game; Check reports them.
+func (s *Store) GamesOfOperation(ctx context.Context, operationID string) ([]string, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	resp, err := s.etcd.Get(ctx, s.keys.OperationIDOf(operationID), clientv3.WithPrefix(), clientv3.WithKeysOnly())
+	if err != nil {
+		return nil, fmt.Errorf("find operation %q: %w", operationID, err)
+	}
+	games := []string{}
+	for _, kv := range resp.Kvs {
+		if gameID, err := s.keys.GameOfOperationID(string(kv.GetKey())); err == nil {
+			games = append(games, gameID)
+		}
+	}
+	return games, nil
+}
+
 // PutIntent implements ports.IntentStore by one compare-and-swap. It keeps members of the
 // replaced intent that only a newer version knows; if the replaced version does not include
 // them, or if the store has no synced cache, the intent is read first.

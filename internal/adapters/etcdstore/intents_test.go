@@ -50,7 +50,7 @@ func TestLayoutOfAnIntent(t *testing.T) {
 			Step: operation.StepAccepted, Spec: operation.Spec{Image: "game:2"},
 		},
 	}, ports.IntentVersion{})
-	require.Equal(t, []string{"/meta/schema", "/operations-by-node/eu/n1/a%2Fb", "/operations/a%2Fb"}, keysOf(r.dump()))
+	require.Equal(t, []string{"/meta/schema", "/operations-by-id/op-1/a%2Fb", "/operations-by-node/eu/n1/a%2Fb", "/operations/a%2Fb"}, keysOf(r.dump()))
 	value := r.value("/operations/a%2Fb")
 	require.Regexp(t, `"write_id":"[0-9a-f-]{36}"`, value)
 	require.JSONEq(t, `{"game_id":"a/b","desired_status":"running","schema":1,"spec":{"image":"game:1","stop_grace":"1m30s"},
@@ -260,6 +260,12 @@ func TestIndexOfOperationsIsChecked(t *testing.T) {
 	requireRepaired(ports.FindingIndexExtra, extra, "idle", "delete the index key")
 	r.putRaw(malformed, "")
 	requireRepaired(ports.FindingIndexExtra, malformed, "", "delete the index key")
+	for key, gameID := range map[string]string{"/operations-by-id/op/idle": "idle", "/operations-by-id/other/here": "here", "/operations-by-id/op": ""} {
+		r.putRaw(key, "")
+		requireRepaired(ports.FindingIndexExtra, key, gameID, "delete the index key")
+	}
+	r.deleteRaw("/operations-by-id/op/here")
+	r.requireClean() // as for an operation that an earlier version has started
 	games, err := r.GamesWithActiveOperation(t.Context(), "eu", "n1")
 	require.NoError(t, err)
 	require.Equal(t, []string{"here"}, games)

@@ -267,6 +267,13 @@ func (f fakeIntents) GetIntents(ctx context.Context, gameIDs []string) (found []
 	return found, nil
 }
 
+func (fakeIntents) GamesOfOperation(_ context.Context, operationID string) ([]string, error) {
+	if operationID == "finished" {
+		return []string{"busy"}, nil
+	}
+	return []string{}, nil // as of a daemon without the index
+}
+
 func (fakeIntents) GamesWithActiveOperation(context.Context, string, string) ([]string, error) {
 	return []string{"busy"}, nil
 }

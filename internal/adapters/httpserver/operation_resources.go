@@ -24,6 +24,7 @@ type Intents interface {
 	GetIntent(ctx context.Context, gameID string) (ports.VersionedIntent, error)
 	GetIntents(ctx context.Context, gameIDs []string) ([]ports.VersionedIntent, error)
 	GamesWithActiveOperation(ctx context.Context, region, node string) ([]string, error)
+	GamesOfOperation(ctx context.Context, operationID string) ([]string, error)
 }
 
 // noIntents are the intents of a server without operations.
@@ -38,6 +39,10 @@ func (noIntents) GetIntents(context.Context, []string) ([]ports.VersionedIntent,
 }
 
 func (noIntents) GamesWithActiveOperation(context.Context, string, string) ([]string, error) {
+	return nil, node.ErrNoEngine
+}
+
+func (noIntents) GamesOfOperation(context.Context, string) ([]string, error) {
 	return nil, node.ErrNoEngine
 }
 
@@ -82,8 +87,8 @@ func operationResourceRoutes() []Route {
 	}
 }
 
-const operationLookupDescription = "Finds an operation in progress by its id alone, and with game_id also one of the last 16 operations of that game, as " +
-	"/v1/runtimes/{game_id}/operations/{operation_id} does."
+const operationLookupDescription = "Finds an operation in progress, or one of the last 16 operations of its game, by its id alone. game_id is required if " +
+	"several games have an operation with this id."
 
 type (
 	listOperationsInput struct {
@@ -96,7 +101,7 @@ type (
 	}
 	operationLookupInput struct {
 		operationIDInput
-		GameID string `query:"game_id" doc:"The game of the operation; required for a finished one"`
+		GameID string `query:"game_id" doc:"The game of the operation; required if several games have an operation with this id"`
 	}
 	gameOperationInput struct {
 		gameInput
@@ -247,8 +252,8 @@ func (s *Server) findGameOperation(ctx context.Context, gameID, operationID stri
 	return found[i], checkOperationReadable(ctx, found[i])
 }
 
-// findOperation returns an operation in progress of any game, and a finished one of the game gameID, if that is not
-// empty. It does not reveal operations that the caller may not read.
+// findOperation returns an operation of the game gameID, or of any game if that is empty. It does not
+// reveal operations that the caller may not read.
 func (s *Server) findOperation(ctx context.Context, in operationLookupInput) (api.OperationResource, error) {
 	if in.GameID != "" {
 		if err := runtime.ValidateGameID(in.GameID); err != nil {
@@ -256,14 +261,42 @@ func (s *Server) findOperation(ctx context.Context, in operationLookupInput) (ap
 		}
 		return s.findGameOperation(ctx, in.GameID, in.OperationID)
 	}
-	found, err := s.operationsInProgress(ctx, "", "")
-	if err != nil {
+	found, err := s.operationsByID(ctx, in.OperationID)
+	switch {
+	case err != nil:
 		return api.OperationResource{}, err
+	case len(found) > 1:
+		return api.OperationResource{}, problem.BadRequest("query.game_id", "is required: %d games have an operation with this id", len(found))
+	case len(found) == 1:
+		return found[0], nil
 	}
-	if i := slices.IndexFunc(found, func(o api.OperationResource) bool { return o.ID == in.OperationID }); i >= 0 && checkOperationReadable(ctx, found[i]) == nil {
-		return found[i], nil
+	return api.OperationResource{}, fmt.Errorf("%w: %q is neither in progress nor among the last %d operations of a game, which are kept until the game is deleted",
+		operation.ErrUnknownOperation, in.OperationID, operation.MaxRecent)
+}
+
+// operationsByID returns the operations with the id that the caller may read, at most one for each game.
+// It also finds the operations in progress of earlier versions, which have no index of ids.
+func (s *Server) operationsByID(ctx context.Context, operationID string) ([]api.OperationResource, error) {
+	games, err := s.cfg.Intents.GamesOfOperation(ctx, operationID)
+	if err != nil {
+		return nil, err
 	}
-	return api.OperationResource{}, fmt.Errorf("%w: %q is not in progress; a finished operation is found by its game, with the parameter game_id", operation.ErrUnknownOperation, in.OperationID)
+	intents, err := s.cfg.Intents.GetIntents(ctx, games)
+	if err != nil {
+		return nil, err
+	}
+	var found []api.OperationResource
+	for _, stored := range intents {
+		found = append(found, api.OperationsOf(stored.Intent)...)
+	}
+	if len(found) == 0 {
+		if found, err = s.operationsInProgress(ctx, "", ""); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(found, func(o api.OperationResource) bool {
+		return o.ID != operationID || checkOperationReadable(ctx, o) != nil
+	}), nil
 }
 
 // checkOperationReadable returns access.ErrForbidden for an operation in a region in which the caller may not read the game.

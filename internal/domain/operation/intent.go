@@ -70,6 +70,27 @@ func (in Intent) OutcomeOf(operationID string) (Outcome, bool) {
 	return in.Recent[i], true
 }
 
+// OperationIDs returns the ids of the operations that the intent has: the one in progress, the stop
+// that follows it, and those of the recent outcomes. Each is contained once, in no particular order.
+func (in Intent) OperationIDs() []string {
+	var ids []string
+	add := func(id string) {
+		if id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	if op := in.Current; op != nil {
+		add(op.ID)
+		if op.PreemptedBy != nil {
+			add(op.PreemptedBy.OperationID)
+		}
+	}
+	for _, outcome := range in.Recent {
+		add(outcome.OperationID)
+	}
+	return ids
+}
+
 // SpecOf returns the spec by which the container runs. It is that of the operation in
 // progress if that created the container, or if no operation has succeeded before.
 func (in Intent) SpecOf(containerID string) Spec {

@@ -2,6 +2,7 @@ package intenttest
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"slices"
 	"testing"
@@ -24,6 +25,7 @@ func intentReadTests() []intentTest {
 		{"GetIntentAndRecord returns intent and record, each empty if there is none", testGetIntentAndRecord},
 		{"GetIntents returns the intents in the order of the request", testGetIntentsOfManyGames},
 		{"GamesWithActiveOperation returns the games of one node or region", testIntentsInProgress},
+		{"GamesOfOperation returns the games that have the operation", testGamesOfOperation},
 		{"reads and writes end when their context has ended", testIntentContexts},
 	}
 }
@@ -120,6 +122,45 @@ func testGetIntentsOfManyGames(t *testing.T, _ Harness, s ports.IntentStore) {
 	require.Equal(t, want[:1], readIntents(t, s, requested[0]))
 }
 
+func testGamesOfOperation(t *testing.T, _ Harness, s ports.IntentStore) {
+	requireGames := func(operationID string, want ...string) {
+		t.Helper()
+		games, err := s.GamesOfOperation(t.Context(), operationID)
+		require.NoError(t, err)
+		require.ElementsMatch(t, want, games, "games of operation %q", operationID)
+	}
+	requireGames("op-1")
+	intent := operation.Intent{GameID: "a/🎲", Current: &operation.Operation{ID: "op-1", Region: "eu", Node: "n1"}}
+	revision := putIntent(t, s, intent, 0)
+	shared := putIntent(t, s, operation.Intent{GameID: "b", Current: &operation.Operation{ID: "op-1", Region: "eu", Node: "n1"}}, 0)
+	requireGames("op-1", "a/🎲", "b")
+	requireGames("op")
+	requireGames("op-1/")
+	requireGames("")
+
+	for n := 1; n <= operation.MaxRecent; n++ { // the first operation stays among the recent ones
+		intent.AddOutcome(operation.Outcome{OperationID: fmt.Sprintf("op-%d", n)})
+		intent.Current = &operation.Operation{ID: fmt.Sprintf("op-%d", n+1), Region: "eu", Node: "n1", PreemptedBy: &operation.Preemption{OperationID: "stop/%"}}
+		revision = putIntent(t, s, intent, revision)
+	}
+	requireGames("op-1", "a/🎲", "b")
+	requireGames("op-9", "a/🎲")
+	requireGames("op-17", "a/🎲")
+	requireGames("stop/%", "a/🎲")
+
+	intent.AddOutcome(operation.Outcome{OperationID: "op-17"})
+	intent.Current = nil
+	revision = putIntent(t, s, intent, revision)
+	requireGames("op-1", "b")
+	requireGames("op-2", "a/🎲")
+	requireGames("stop/%")
+	putIntent(t, s, operation.Intent{GameID: "a/🎲"}, revision)
+	putIntent(t, s, operation.Intent{GameID: "b"}, shared)
+	for _, id := range []string{"op-1", "op-2", "op-17"} {
+		requireGames(id)
+	}
+}
+
 func testIntentsInProgress(t *testing.T, _ Harness, s ports.IntentStore) {
 	revisions := map[string]int64{}
 	setNode := func(gameID, region, node string) {
@@ -167,6 +208,7 @@ func testIntentContexts(t *testing.T, _ Harness, s ports.IntentStore) {
 		"GetIntent":                func() error { _, err := s.GetIntent(ctx, "a"); return err },
 		"GetIntentAndRecord":       func() error { _, _, err := s.GetIntentAndRecord(ctx, "a"); return err },
 		"GetIntents":               func() error { _, err := s.GetIntents(ctx, []string{"a"}); return err },
+		"GamesOfOperation":         func() error { _, err := s.GamesOfOperation(ctx, "op"); return err },
 		"GamesWithActiveOperation": func() error { _, err := s.GamesWithActiveOperation(ctx, "eu", "n1"); return err },
 		"PutIntent": func() error {
 			_, err := s.PutIntent(ctx, operation.Intent{GameID: "a"}, ports.IntentVersion{Revision: revision})

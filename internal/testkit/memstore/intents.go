@@ -92,6 +92,22 @@ func (s *Store) GetIntents(ctx context.Context, gameIDs []string) ([]ports.Versi
 	return found, ctx.Err()
 }
 
+// GamesOfOperation implements ports.IntentStore.
+func (s *Store) GamesOfOperation(ctx context.Context, operationID string) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	games := []string{}
+	for _, stored := range s.intents {
+		if slices.Contains(stored.Intent.OperationIDs(), operationID) {
+			games = append(games, stored.Intent.GameID)
+		}
+	}
+	return games, nil
+}
+
 // GamesWithActiveOperation implements ports.IntentStore.
 func (s *Store) GamesWithActiveOperation(ctx context.Context, region, node string) ([]string, error) {
 	s.mu.Lock()

@@ -106,8 +106,8 @@ func (c commands) getOperationCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get ID",
 		Short: "Show an operation",
-		Long: `Get shows an operation in progress. One of the last 16 operations of a game that has
-finished is found with --game.`,
+		Long: `Get shows an operation in progress, or one of the last 16 of its game, until the game is
+deleted. --game is required if several games have an operation with this id.`,
 		Example: `  rtmanager operation get 01JZX5C3
   rtmanager operation get 01JZX5C3 --game game-1 -o json`,
 		Args: requireOneID,
@@ -151,7 +151,7 @@ instead, use "stop", which preempts the operation.`,
 }
 
 func (c commands) bindGame(cmd *cobra.Command, game *string) {
-	cmd.Flags().StringVar(game, "game", "", "the `GAME` of the operation; required for one that has finished")
+	cmd.Flags().StringVar(game, "game", "", "the `GAME` of the operation; required if several games have an operation with this id")
 	_ = cmd.RegisterFlagCompletionFunc("game", func(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 		return c.CompleteGame(cmd, nil, prefix)
 	})

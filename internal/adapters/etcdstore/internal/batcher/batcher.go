@@ -14,10 +14,10 @@ import (
 
 // Bounds of batches.
 const (
-	// maxBatchSize keeps a batch within etcd's limit of 128 operations. etcd counts the outer
-	// operations plus the longest list of any nested transaction. The longest list of a write
-	// is its compares: at most eight.
-	maxBatchSize = 120
+	// maxOperations keeps a batch within etcd's limit of 128 operations. etcd counts the outer
+	// operations plus the longest list of any nested transaction. The longest list of most writes
+	// is their compares: at most eight.
+	maxOperations = 128
 	// maxBatchBytes keeps within etcd's limit of 1.5 MiB per request.
 	maxBatchBytes = 1 << 20
 	// maxInFlight bounds the concurrent requests. More would make each batch smaller
@@ -187,14 +187,15 @@ func (b *Batcher) nextBatch() []*pendingTxn {
 func (b *Batcher) popBatch() []*pendingTxn {
 	var batch, rest []*pendingTxn
 	games, keys := map[string]bool{}, map[string]bool{}
-	bytes := 0
+	bytes, longest := 0, 0
 	for _, p := range b.pending {
-		fits := len(batch) < maxBatchSize && (len(batch) == 0 || bytes+p.txn.Bytes <= maxBatchBytes)
+		operations := max(longest, p.txn.longestList())
+		fits := len(batch) == 0 || len(batch)+1+operations <= maxOperations && bytes+p.txn.Bytes <= maxBatchBytes
 		if !fits || games[p.txn.Game] || keys[p.txn.SharedKey] {
 			rest = append(rest, p)
 			continue
 		}
-		batch = append(batch, p)
+		batch, longest = append(batch, p), operations
 		games[p.txn.Game] = true
 		keys[p.txn.SharedKey] = p.txn.SharedKey != ""
 		bytes += p.txn.Bytes

@@ -23,6 +23,9 @@ type Txn struct {
 	Bytes int
 }
 
+// longestList returns the number of operations that etcd counts.
+func (t *Txn) longestList() int { return max(len(t.If), len(t.Then), len(t.Else)) }
+
 // SendDirect sends the transaction alone, once.
 func (t *Txn) SendDirect(ctx context.Context, client *etcd.Client) (*clientv3.TxnResponse, error) {
 	return etcd.TryOnce(ctx, client, func(ctx context.Context) (*clientv3.TxnResponse, error) {

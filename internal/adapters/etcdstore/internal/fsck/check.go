@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"slices"
 
@@ -26,7 +27,9 @@ type Checker struct {
 	corruptIntents map[string]bool            // by game
 	operations     map[string]*operationIndex // by the index key that an intent implies
 	leftLedgers    map[string]bool            // by game: has a ledger and no record
-	order          []string                   // game ids in the order of their keys
+	operationIDs   map[uint64]bool            // hashes of the keys in the index of operation ids that an intent implies
+	seed           maphash.Seed
+	order          []string // game ids in the order of their keys
 	counts         ports.CheckReport
 	findings       []*finding
 }
@@ -63,7 +66,7 @@ func Check(ctx context.Context, client *etcd.Client, keys layout.Keys, revision 
 	c := &Checker{
 		etcd: client, keys: keys, revision: revision,
 		games: map[string]*game{}, corruptIntents: map[string]bool{}, operations: map[string]*operationIndex{},
-		leftLedgers: map[string]bool{},
+		leftLedgers: map[string]bool{}, operationIDs: map[uint64]bool{}, seed: maphash.MakeSeed(),
 	}
 	// Records come first, so that index and ledger can be compared with them.
 	for _, family := range []struct {
@@ -75,6 +78,7 @@ func Check(ctx context.Context, client *etcd.Client, keys layout.Keys, revision 
 		{keys.Ledgers(), c.checkLedger},
 		{keys.Intents(), c.checkIntent},
 		{keys.OperationIndex(), c.checkOperationIndex},
+		{keys.OperationIDs(), c.checkOperationID},
 		{keys.DeletionEpochs(), c.checkDeletionEpoch},
 	} {
 		_, err := client.Scan(ctx, family.prefix, family.prefix, c.revision, func(revision int64, kvs []*mvccpb.KeyValue) (bool, error) {
@@ -226,6 +230,9 @@ func (c *Checker) checkIntent(kv *mvccpb.KeyValue) {
 		c.corruptIntents[gameID] = true
 		return
 	}
+	for _, id := range intent.ToIntent().OperationIDs() {
+		c.operationIDs[maphash.String(c.seed, c.keys.OperationIDKey(id, gameID))] = true
+	}
 	if op := intent.ActiveOperation(); op != nil {
 		c.operations[c.keys.OperationIndexKey(op.Region, op.Node, gameID)] = &operationIndex{
 			gameID: gameID, isUnchanged: clientv3.Compare(clientv3.ModRevision(key), "=", kv.GetModRevision()),
@@ -244,6 +251,16 @@ func (c *Checker) checkOperationIndex(kv *mvccpb.KeyValue) {
 	case err == nil && c.corruptIntents[gameID]:
 	default:
 		c.add(ports.FindingIndexExtra, key, gameID, c.deleteIndex(kv, nil), "the index names an operation that is not in progress there")
+	}
+}
+
+// checkOperationID reports a key of the index of operation ids that no intent implies. An earlier
+// version leaves such keys, and it writes none, so a missing key is correct.
+func (c *Checker) checkOperationID(kv *mvccpb.KeyValue) {
+	key := string(kv.GetKey())
+	gameID, err := c.keys.GameOfOperationID(key)
+	if err != nil || !c.corruptIntents[gameID] && !c.operationIDs[maphash.String(c.seed, key)] {
+		c.add(ports.FindingIndexExtra, key, gameID, c.deleteIndex(kv, nil), "the index names an operation that the game does not have")
 	}
 }
 

@@ -6,6 +6,7 @@
 //	/transitions/<game>/<slot>                ledger entry, JSON      ledger_codec.go
 //	/operations/<game>                        intent, JSON            intent_codec.go
 //	/operations-by-node/<region>/<node>/<game>  empty                 index_rules.go
+//	/operations-by-id/<operation>/<game>      empty                   index_rules.go
 //	/meta/schema                              layout version, store id  schema.go
 //	/meta/deletion-epochs/<bucket>            empty                   keys.go
 //	/secrets/game.<game>                      deleted with the game; package etcdsecrets writes it
@@ -13,7 +14,9 @@
 // At every revision each record has exactly one status index key, under its own status
 // and with its own container id as the value, and no other status index key exists. The
 // ledger entry numbered as the record's last write describes how the record came to be. Each
-// operation in progress has exactly one key in the index of operations. The revision of a
+// operation in progress has exactly one key in the index of operations. Each key of the
+// index of operation ids names an operation of the game's intent; the operations that an earlier
+// version has started have none. The revision of a
 // deletion epoch is not older than the latest deletion of any game of its bucket, except of
 // deletions at etcd's space quota.
 //

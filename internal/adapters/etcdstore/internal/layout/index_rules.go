@@ -2,6 +2,7 @@ package layout
 
 import (
 	"fmt"
+	"slices"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -54,6 +55,25 @@ func (k Keys) UpdateOperationIndex(gameID string, from, to *operation.Operation)
 	}
 	if to != nil { // at every step, which restores a key that another client has deleted
 		ops = append(ops, clientv3.OpPut(k.OperationIndexKey(to.Region, to.Node, gameID), ""))
+	}
+	return ops
+}
+
+// UpdateOperationIDs returns the operations that keep the index of operation ids correct when a
+// game's intent is replaced. They belong in the transaction that writes the intent. Ids that both
+// intents have are not written: the ones of an earlier version, which has no index, stay unknown.
+func (k Keys) UpdateOperationIDs(from, to operation.Intent) []clientv3.Op {
+	former, current := from.OperationIDs(), to.OperationIDs()
+	var ops []clientv3.Op
+	for _, id := range former {
+		if !slices.Contains(current, id) {
+			ops = append(ops, clientv3.OpDelete(k.OperationIDKey(id, to.GameID)))
+		}
+	}
+	for _, id := range current {
+		if !slices.Contains(former, id) {
+			ops = append(ops, clientv3.OpPut(k.OperationIDKey(id, to.GameID), ""))
+		}
 	}
 	return ops
 }

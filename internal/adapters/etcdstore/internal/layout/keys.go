@@ -40,6 +40,9 @@ func (k Keys) Intents() string { return k.prefix + "/operations/" }
 // OperationIndex returns the prefix of the index of operations.
 func (k Keys) OperationIndex() string { return k.prefix + "/operations-by-node/" }
 
+// OperationIDs returns the prefix of the index of operation ids.
+func (k Keys) OperationIDs() string { return k.prefix + "/operations-by-id/" }
+
 // Schema returns the key of the layout version and the store's identity.
 func (k Keys) Schema() string { return k.prefix + "/meta/schema" }
 
@@ -48,7 +51,7 @@ func (k Keys) DeletionEpochs() string { return k.prefix + "/meta/deletion-epochs
 
 // families returns the names of all families below a prefix, including those of the nodes.
 func families() []string {
-	return []string{"runtimes", "runtimes-by-status", "transitions", "operations", "operations-by-node", "meta", "nodes", "known-nodes", "leaders", "access", "access-uses", "secrets"}
+	return []string{"runtimes", "runtimes-by-status", "transitions", "operations", "operations-by-node", "operations-by-id", "meta", "nodes", "known-nodes", "leaders", "access", "access-uses", "secrets"}
 }
 
 // EnclosingSchemas returns the schema keys of the stores in whose families these keys would
@@ -113,6 +116,16 @@ func (k Keys) OperationIndexKey(region, node, gameID string) string {
 	return k.OperationIndex() + etcd.EscapeSegment(region) + "/" + etcd.EscapeSegment(node) + "/" + EscapeGameID(gameID)
 }
 
+// OperationIDOf returns the prefix of the games that have an operation with the id.
+func (k Keys) OperationIDOf(operationID string) string {
+	return k.OperationIDs() + etcd.EscapeSegment(operationID) + "/"
+}
+
+// OperationIDKey returns the key of one of these games.
+func (k Keys) OperationIDKey(operationID, gameID string) string {
+	return k.OperationIDOf(operationID) + EscapeGameID(gameID)
+}
+
 // DeletionEpoch returns the key that every deletion of the game writes. Its last segment is
 // the first byte of the SHA-256 of the game id, so there are at most 256 such keys, each for
 // many games.
@@ -150,6 +163,15 @@ func (k Keys) GameOfOperationIndex(key string) (string, error) {
 		return "", fmt.Errorf("%q is not a region, a node and a game", strings.Join(segments, "/"))
 	}
 	return UnescapeGameID(segments[2])
+}
+
+// GameOfOperationID returns the game id that a key of the index of operation ids was made from.
+func (k Keys) GameOfOperationID(key string) (string, error) {
+	segments := strings.Split(strings.TrimPrefix(key, k.OperationIDs()), "/")
+	if len(segments) != 2 {
+		return "", fmt.Errorf("%q is not an operation id and a game", strings.Join(segments, "/"))
+	}
+	return UnescapeGameID(segments[1])
 }
 
 // ParseStatusIndex returns the status and the game id that an index key was made from. For
