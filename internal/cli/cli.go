@@ -209,7 +209,7 @@ func (a *app) printer() *output.Printer {
 
 func (a *app) reporter() exit.Reporter {
 	return exit.Reporter{
-		Out: a.streams.Err, Now: a.streams.Now, Server: a.globals.server, Timeout: a.globals.timeout, UsesNoDaemon: a.usesNoDaemon,
+		Out: a.streams.Err, Now: a.streams.Now, Server: redactServers(a.globals.server), Timeout: a.globals.timeout, UsesNoDaemon: a.usesNoDaemon,
 	}
 }
 

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"net/url"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -25,6 +24,7 @@ type connection struct {
 
 	resolved    *clientconfig.Connection // nil until a command connects
 	credentials httpclient.Credentials
+	tlsClient   tlsfiles.Client // the files of the TLS settings; its zero value has none
 }
 
 func (c *connection) bind(root *cobra.Command, flags *pflag.FlagSet, lookupEnv func(string) (string, bool)) {
@@ -113,22 +113,21 @@ func (c *connection) resolve(server string) (clientconfig.Connection, error) {
 // change.
 func (c *connection) openCredentials(resolved clientconfig.Connection) (httpclient.Credentials, error) {
 	credentials := httpclient.Credentials{Token: c.tokenSource(resolved), AllowUnencrypted: c.isUnencrypted}
-	server, err := url.Parse(resolved.Server)
-	if err != nil || server.Scheme != "https" || resolved.CACert+resolved.Cert == "" {
-		return credentials, nil //nolint:nilerr // httpclient.New rejects an invalid address
+	c.tlsClient = tlsfiles.Client{}
+	if !hasScheme(resolved.Server, "https") {
+		return credentials, nil
 	}
-	var client tlsfiles.Client
+	var err error
 	if resolved.CACert != "" {
-		if client.Roots, err = tlsfiles.OpenPool(resolved.CACert, nil); err != nil {
+		if c.tlsClient.Roots, err = tlsfiles.OpenPool(resolved.CACert, nil); err != nil {
 			return httpclient.Credentials{}, err
 		}
 	}
 	if resolved.Cert != "" {
-		if client.Cert, err = tlsfiles.OpenKeyPair(resolved.Cert, resolved.Key, nil); err != nil {
+		if c.tlsClient.Cert, err = tlsfiles.OpenKeyPair(resolved.Cert, resolved.Key, nil); err != nil {
 			return httpclient.Credentials{}, err
 		}
 	}
-	credentials.TLS = client.Config(server.Hostname(), nil)
 	return credentials, nil
 }
 

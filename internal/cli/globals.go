@@ -18,7 +18,6 @@ import (
 	"galaxy/rtmanager/internal/cli/internal/exit"
 	"galaxy/rtmanager/internal/cli/internal/output"
 	"galaxy/rtmanager/internal/cli/internal/render"
-	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/federation"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
@@ -50,7 +49,8 @@ func (g *globals) bind(root *cobra.Command, streams Streams) {
 		return fallback
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&g.server, "server", clientconfig.DefaultServer, "`URL` of the daemon; also RTMANAGER_SERVER")
+	g.server = clientconfig.DefaultServer
+	flags.Var(&serverList{target: &g.server}, "server", "`URL` of the daemon, or those of several daemons of one store, separated by commas: the first that responds is used; repeatable; also RTMANAGER_SERVER")
 	flags.StringVar(&g.store, "store", "", "`NAME` of another store that the daemon federates, see stores: the command is for that store")
 	flags.StringVarP(&g.output, "output", "o", "", "output `FORMAT`, see help output: "+strings.Join(output.Formats(), ", ")+"; also RTMANAGER_OUTPUT")
 	// Set them after the declaration: otherwise the help would show them as defaults.
@@ -127,13 +127,9 @@ func (g *globals) newClient(cfg httpclient.Config) (*httpclient.Client, error) {
 		return nil, err
 	}
 	cfg.Credentials = g.connection.credentials
-	base := g.server
-	if g.store != "" {
-		base = httpclient.StoreURL(base, g.store)
-	}
-	client, err := httpclient.New(base, cfg)
+	client, err := httpclient.NewFailover(g.httpServers(), cfg)
 	if err != nil {
-		return nil, exit.UsageError{Err: fmt.Errorf("--server or RTMANAGER_SERVER %q is not the address of a daemon; use http://HOST:PORT or https://HOST:PORT", config.RedactURL(g.server))}
+		return nil, exit.UsageError{Err: fmt.Errorf("--server or RTMANAGER_SERVER %q is not the address of a daemon; use http://HOST:PORT or https://HOST:PORT", redactServers(g.server))}
 	}
 	return client, nil
 }
@@ -166,11 +162,11 @@ func (a *app) withClient(cfg httpclient.Config, use func(*httpclient.Client) err
 func (a *app) connectionHint(err error) string {
 	var certificateErr *tls.CertificateVerificationError
 	switch {
-	case errors.Is(err, httpclient.ErrNotAPI) && strings.Contains(err.Error(), "400 Bad Request") && strings.HasPrefix(a.globals.server, "http:"):
+	case errors.Is(err, httpclient.ErrNotAPI) && strings.Contains(err.Error(), "400 Bad Request") && hasScheme(a.globals.server, "http"):
 		return "a daemon with a certificate is reached by https: select it with --server or RTMANAGER_SERVER"
 	case errors.Is(err, httpclient.ErrNotAPI):
 		return fmt.Sprintf("%s is not an rtmanager daemon, or a proxy responds in its place; select the daemon with --server or RTMANAGER_SERVER",
-			render.Printable(config.RedactURL(a.globals.server)))
+			render.Printable(redactServers(a.globals.server)))
 	case errors.Is(err, httpclient.ErrUnencrypted):
 		return "--insecure-token sends it nevertheless; another machine on the way can then read and use it"
 	case errors.As(err, &certificateErr):

@@ -57,7 +57,7 @@ func TestInvalidArguments(t *testing.T) {
 		want string
 	}{
 		"unknown command":     {[]string{"frobnicate"}, `unknown command "frobnicate" for "rtmanager"`},
-		"misspelled command":  {[]string{"wacth"}, "did you mean `rtmanager watch`?\n"},
+		"misspelled command":  {[]string{"wacth"}, "or `rtmanager watch`?\n"},
 		"command in capitals": {[]string{"LIST"}, `unknown command "LIST"`},
 		"unknown help":        {[]string{"help", "frobnicate"}, `unknown command "frobnicate"`},
 		"help of two":         {[]string{"help", "get", "list"}, "help takes one command or topic"},

@@ -106,7 +106,7 @@ func (a *app) loginContext() (name string, target clientconfig.Context, err erro
 	if err != nil || resolved.ContextName != "" {
 		return resolved.ContextName, resolved.Context, err
 	}
-	server, err := url.Parse(resolved.Server)
+	server, err := url.Parse(clientconfig.Servers(resolved.Server)[0]) // Validate has checked that there is one
 	if err != nil {
 		return "", clientconfig.Context{}, err
 	}
@@ -116,13 +116,16 @@ func (a *app) loginContext() (name string, target clientconfig.Context, err erro
 // identityProvider returns the identity provider that the daemon names. The daemon must be
 // one to which the token may be sent: otherwise another machine could name a provider.
 func (a *app) identityProvider(ctx context.Context) (api.OIDC, error) {
-	server, err := url.Parse(a.globals.server)
-	if err != nil || server.Scheme != "https" && !loopback.IsHost(server.Hostname()) && !a.globals.connection.isUnencrypted {
-		return api.OIDC{}, exit.UsageError{Err: fmt.Errorf("a login at %s would send the token without encryption; use https", render.Printable(a.globals.server))}
+	for _, address := range clientconfig.Servers(a.globals.server) {
+		server, err := url.Parse(address)
+		if err != nil || server.Scheme != "https" && !loopback.IsHost(server.Hostname()) && !a.globals.connection.isUnencrypted {
+			return api.OIDC{}, exit.UsageError{Err: fmt.Errorf("a login at %s would send the token without encryption; use https", render.Printable(address))}
+		}
 	}
 	var authentication api.Authentication
 	a.globals.connection.credentials.Token = nil // an expired login must not prevent the next
-	err = a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
+	err := a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
+		var err error
 		authentication, err = client.Authentication(ctx)
 		return err
 	})

@@ -2,10 +2,11 @@ package httpclient
 
 import (
 	"cmp"
-	"fmt"
+	"crypto/tls"
+	"net"
 	"net/http"
-	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"galaxy/rtmanager/internal/ports"
@@ -58,28 +59,21 @@ type Config struct {
 type Client struct {
 	ports.RecordFacade // Get, Upsert, UpdateStatus, List and ListByStatus
 
-	base *url.URL
-	http *http.Client
-	cfg  Config
+	endpoints []endpoint
+	current   atomic.Int32 // index of the endpoint that requests are sent to first
+	cfg       Config
 }
 
 // New returns a client of the API at baseURL, such as "http://127.0.0.1:8080". It
 // sends no request. It fails unless baseURL is an http or https URL with a host.
 func New(baseURL string, cfg Config) (*Client, error) {
-	base, err := url.Parse(baseURL)
-	if err != nil {
-		// The parser's error would contain the whole address, with its password.
-		return nil, fmt.Errorf("server address %q is not a URL; use http://HOST:PORT or https://HOST:PORT", redactUser(baseURL))
-	}
-	if (base.Scheme != "http" && base.Scheme != "https") || base.Hostname() == "" {
-		return nil, fmt.Errorf("server address %q: use http://HOST:PORT or https://HOST:PORT", redactUser(baseURL))
-	}
-	if base.RawQuery != "" || base.ForceQuery || base.Fragment != "" {
-		return nil, fmt.Errorf("server address %q: must not have a query or a fragment", redactUser(baseURL))
-	}
-	c := &Client{base: base, http: withDefaultTransport(cfg), cfg: withDefaults(cfg)}
+	return NewFailover([]Server{{URL: baseURL}}, cfg)
+}
+
+func newClient(endpoints []endpoint, cfg Config) *Client {
+	c := &Client{endpoints: endpoints, cfg: withDefaults(cfg)}
 	c.RecordFacade = ports.NewRecordFacade(c)
-	return c, nil
+	return c
 }
 
 // redactUser removes everything up to the last @, which may be a user and a password
@@ -93,16 +87,22 @@ func redactUser(address string) string {
 
 // Close closes idle connections. It does not affect requests in progress.
 func (c *Client) Close() error {
-	c.http.CloseIdleConnections()
+	c.closeIdleConnections()
 	return nil
 }
 
-func withDefaultTransport(cfg Config) *http.Client {
+// newHTTPClient returns the client that sends the requests to a server. Of several servers, a dead
+// one must not delay requests for long.
+func newHTTPClient(cfg Config, settings *tls.Config, isOneOfSeveral bool) *http.Client {
 	if cfg.HTTPClient != nil {
 		return cfg.HTTPClient
 	}
 	transport := newTransport()
-	transport.TLSClientConfig = cfg.Credentials.TLS.Clone()
+	transport.TLSClientConfig = settings.Clone()
+	if isOneOfSeveral {
+		transport.DialContext = (&net.Dialer{Timeout: failoverDialTimeout, KeepAlive: 30 * time.Second}).DialContext
+		transport.TLSHandshakeTimeout = failoverDialTimeout
+	}
 	return &http.Client{
 		Transport: transport,
 		// The API never redirects, so a redirect comes from another server.

@@ -35,7 +35,7 @@ func (e *credentialsError) Error() string { return e.err.Error() }
 func (e *credentialsError) Unwrap() error { return e.err }
 
 // authorize adds the token to the request. net/http does not follow redirects for this
-// client, so the token is sent to the server of the base URL only.
+// client, so the token is sent to the server of the request only.
 func (c *Client) authorize(ctx context.Context, request *http.Request) error {
 	source := c.cfg.Credentials.Token
 	if source == nil {
@@ -47,8 +47,8 @@ func (c *Client) authorize(ctx context.Context, request *http.Request) error {
 		return &credentialsError{err}
 	case token == "":
 		return nil
-	case c.base.Scheme != "https" && !loopback.IsHost(c.base.Hostname()) && !c.cfg.Credentials.AllowUnencrypted:
-		return &credentialsError{fmt.Errorf("%w to %s; use https", ErrUnencrypted, c.base.Redacted())}
+	case request.URL.Scheme != "https" && !loopback.IsHost(request.URL.Hostname()) && !c.cfg.Credentials.AllowUnencrypted:
+		return &credentialsError{fmt.Errorf("%w to %s; use https", ErrUnencrypted, request.URL.Scheme+"://"+request.URL.Host)}
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	return nil

@@ -16,6 +16,7 @@
 // Files:
 //
 //	client.go            Config, Client and the HTTP transport
+//	servers.go           several servers of one store: which one gets a request
 //	request.go           one request: send it, decode its response, classify a failure
 //	credentials.go       the bearer token and the TLS settings of requests
 //	errors.go            problem document -> domain error

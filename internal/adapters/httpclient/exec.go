@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -42,7 +43,11 @@ func (c *Client) Exec(ctx context.Context, gameID string, command container.Comm
 	if command.HasTerminal {
 		query.Set("tty", "true")
 	}
-	conn, err := c.dialWebSocket(ctx, apiRequest{method: http.MethodGet, path: gamePath(gameID, "/exec"), query: query})
+	var conn *websocket.Conn
+	err = c.tryServers(ctx, false, func(server endpoint) (err error) {
+		conn, err = c.dialWebSocket(ctx, server, apiRequest{method: http.MethodGet, path: gamePath(gameID, "/exec"), query: query})
+		return err
+	})
 	if err != nil {
 		return 0, c.unavailableError(ctx, err)
 	}
@@ -59,7 +64,7 @@ func (c *Client) Exec(ctx context.Context, gameID string, command container.Comm
 	case ctx.Err() != nil:
 		return 0, ctx.Err()
 	case err != nil:
-		return 0, &unavailableError{server: c.base.Redacted(), err: err}
+		return 0, &unavailableError{server: c.server(), err: err}
 	case result.Error != nil:
 		return 0, toDomainError(result.Error)
 	}
@@ -67,8 +72,8 @@ func (c *Client) Exec(ctx context.Context, gameID string, command container.Comm
 }
 
 // dialWebSocket opens the WebSocket of a request. The error is that of send, or of an error response.
-func (c *Client) dialWebSocket(ctx context.Context, request apiRequest) (*websocket.Conn, error) {
-	httpRequest, err := c.newHTTPRequest(ctx, request)
+func (c *Client) dialWebSocket(ctx context.Context, server endpoint, request apiRequest) (*websocket.Conn, error) {
+	httpRequest, err := c.newHTTPRequest(ctx, server.base, request)
 	if err != nil {
 		return nil, &sendError{err: err}
 	}
@@ -77,7 +82,7 @@ func (c *Client) dialWebSocket(ctx context.Context, request apiRequest) (*websoc
 	}
 	target := *httpRequest.URL
 	target.Scheme = "ws" + strings.TrimPrefix(target.Scheme, "http")
-	tlsConfig := c.cfg.Credentials.TLS.Clone()
+	tlsConfig := server.tls.Clone()
 	if tlsConfig != nil {
 		tlsConfig.NextProtos = slices.DeleteFunc(slices.Clone(tlsConfig.NextProtos), func(name string) bool { return name == "h2" })
 	}
@@ -96,7 +101,8 @@ func (c *Client) dialWebSocket(ctx context.Context, request apiRequest) (*websoc
 		response.Request = httpRequest
 		return nil, decodeError(response)
 	}
-	return nil, &sendError{err: err}
+	opErr, isOpErr := errors.AsType[*net.OpError](err)
+	return nil, &sendError{err: err, mayHaveArrived: !isOpErr || opErr.Op != "dial"}
 }
 
 // execution is one command at a daemon.

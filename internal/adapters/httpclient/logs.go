@@ -68,7 +68,7 @@ func (c *Client) openText(ctx context.Context, request apiRequest) (io.ReadClose
 	defer cancel()
 	var sendErr *sendError
 	if !isTimely && errors.As(err, &sendErr) {
-		return nil, &unavailableError{server: c.base.Redacted(), err: timeoutError(request, "no response in time")}
+		return nil, &unavailableError{server: c.server(), err: timeoutError(request, "no response in time")}
 	}
 	return nil, c.unavailableError(ctx, err)
 }
@@ -90,7 +90,7 @@ func (b *textBody) Read(data []byte) (int, error) {
 	case b.ctx.Err() != nil:
 		return n, b.ctx.Err()
 	}
-	return n, fmt.Errorf("%w: the response of the daemon at %s ended early: %w", runtime.ErrUnavailable, b.client.base.Redacted(), err)
+	return n, fmt.Errorf("%w: the response of the daemon at %s ended early: %w", runtime.ErrUnavailable, b.client.server(), err)
 }
 
 // Close ends the response.

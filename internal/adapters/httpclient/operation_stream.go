@@ -37,7 +37,7 @@ func (s *operationStream) run(ctx context.Context) (api.OperationResult, error) 
 		s.mayHaveStarted = s.mayHaveStarted || isAmbiguous(err)
 		if isRejectedCaller(err) {
 			s.rejections++
-			s.client.http.CloseIdleConnections() // the next one has the current client certificate
+			s.client.closeIdleConnections() // the next one has the current client certificate
 		}
 		switch {
 		case err == nil || s.isConclusive(err):

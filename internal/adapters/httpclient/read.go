@@ -188,7 +188,7 @@ func (c *Client) Cluster(ctx context.Context) (api.Cluster, error) {
 // unexpectedResponseError returns the error of a JSON response without the members of the
 // requested type. Without this check it would be treated as an empty result.
 func (c *Client) unexpectedResponseError(expected string) error {
-	return fmt.Errorf("server %s returned an unexpected response instead of %s", c.base.Redacted(), expected)
+	return fmt.Errorf("server %s returned an unexpected response instead of %s", c.server(), expected)
 }
 
 // Check implements ports.StoreInspector. Only ctx bounds its duration.

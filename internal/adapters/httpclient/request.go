@@ -47,6 +47,9 @@ type sendError struct {
 
 // Error omits the URL, because the callers add the server's address.
 func (e *sendError) Error() string {
+	if failed, ok := e.err.(failoverError); ok { //nolint:errorlint // its own text names each server
+		return failed.Error()
+	}
 	var urlErr *url.Error
 	if errors.As(e.err, &urlErr) {
 		return urlErr.Err.Error()
@@ -64,6 +67,9 @@ type unavailableError struct {
 }
 
 func (e *unavailableError) Error() string {
+	if failed, ok := errors.AsType[failoverError](e.err); ok {
+		return fmt.Sprintf("cannot reach any of %d daemons: %v", len(failed), failed)
+	}
 	return fmt.Sprintf("cannot reach the daemon at %s: %v", e.server, e.err)
 }
 
@@ -76,21 +82,21 @@ func timeoutError(request apiRequest, text string) error {
 	return &url.Error{Op: request.method, URL: request.path, Err: errors.New(text)}
 }
 
-// send makes one attempt and returns the response of any status. Every error is a
-// *sendError, or a *credentialsError of a request that was not sent.
-func (c *Client) send(ctx context.Context, request apiRequest) (*http.Response, error) {
+// sendTo makes one attempt at a server and returns the response of any status. Its errors are
+// those of send.
+func (c *Client) sendTo(ctx context.Context, server endpoint, request apiRequest) (*http.Response, error) {
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	})
-	httpRequest, err := c.newHTTPRequest(ctx, request)
+	httpRequest, err := c.newHTTPRequest(ctx, server.base, request)
 	if err != nil {
 		return nil, &sendError{err: err}
 	}
 	if err := c.authorize(ctx, httpRequest); err != nil {
 		return nil, err
 	}
-	response, err := c.http.Do(httpRequest)
+	response, err := server.http.Do(httpRequest)
 	var urlErr *url.Error
 	if errors.As(err, &urlErr) && (urlErr.Timeout() || ctx.Err() != nil) {
 		err = timeoutError(request, urlErr.Err.Error())
@@ -109,8 +115,8 @@ func isCertificateAlert(err error) bool {
 	return errors.As(err, &opErr) && opErr.Op == "remote error" && strings.Contains(opErr.Err.Error(), "certificate")
 }
 
-func (c *Client) newHTTPRequest(ctx context.Context, request apiRequest) (*http.Request, error) {
-	target := strings.TrimSuffix(c.base.String(), "/") + request.path
+func (c *Client) newHTTPRequest(ctx context.Context, base *url.URL, request apiRequest) (*http.Request, error) {
+	target := strings.TrimSuffix(base.String(), "/") + request.path
 	if len(request.query) > 0 {
 		target += "?" + request.query.Encode()
 	}
@@ -185,5 +191,5 @@ func (c *Client) unavailableError(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	return &unavailableError{server: c.base.Redacted(), err: sendErr}
+	return &unavailableError{server: c.server(), err: sendErr}
 }

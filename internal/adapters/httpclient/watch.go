@@ -99,7 +99,7 @@ func (w *watcher) run(ctx context.Context) error {
 		case w.isStarted && w.hasOpened && errors.Is(err, access.ErrUnauthenticated):
 			// The token or the client certificate has expired. The next connection has the
 			// current one, unless it would be a stream of the same HTTP/2 connection.
-			w.client.http.CloseIdleConnections()
+			w.client.closeIdleConnections()
 		case !w.isStarted || !isConnectionLost(err):
 			return w.client.unavailableError(ctx, err)
 		}

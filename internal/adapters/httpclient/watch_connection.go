@@ -107,7 +107,7 @@ func (w *watcher) checkStore(storeID string) error {
 	switch {
 	case storeID != "" && expected != "" && storeID != expected:
 		return fmt.Errorf("server %s: %w: %w %q, and the server's is %q",
-			w.client.base.Redacted(), runtime.ErrForeignRevision, errOtherStore, expected, storeID)
+			w.client.server(), runtime.ErrForeignRevision, errOtherStore, expected, storeID)
 	case storeID != "" || w.position == 0:
 		w.storeID = storeID
 	}
@@ -129,7 +129,7 @@ func (w *watcher) streamError(err error) error {
 		return &sendError{err: fmt.Errorf("the stream broke: %w", err)}
 	}
 	if w.malformedStreams++; w.malformedStreams == maxMalformedStreams {
-		return fmt.Errorf("server %s: %w: %w", w.client.base.Redacted(), runtime.ErrIncompatible, err)
+		return fmt.Errorf("server %s: %w: %w", w.client.server(), runtime.ErrIncompatible, err)
 	}
 	return &sendError{err: err}
 }

@@ -219,7 +219,7 @@ func (c *Client) retryWrite(ctx context.Context, attempt func(context.Context) e
 // outcomeUnknownError returns the error of a write that is no longer retried. It contains
 // the last attempt's error as text only, because that error does not apply to the write.
 func (c *Client) outcomeUnknownError(ctx context.Context, last error) error {
-	return errors.Join(fmt.Errorf("server %s: %w: %s", c.base.Redacted(), runtime.ErrOutcomeUnknown, last.Error()), ctx.Err())
+	return errors.Join(fmt.Errorf("server %s: %w: %s", c.server(), runtime.ErrOutcomeUnknown, last.Error()), ctx.Err())
 }
 
 func (c *Client) attemptWrite(ctx context.Context, request apiRequest) (runtime.VersionedRecord, error) {

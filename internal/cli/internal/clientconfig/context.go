@@ -3,7 +3,6 @@ package clientconfig
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"unicode"
 )
@@ -18,7 +17,7 @@ type File struct {
 
 // Context is a daemon and the credentials for it. Files are absolute paths.
 type Context struct {
-	// Server is the URL of the daemon.
+	// Server is the URL of the daemon, or those of several daemons of one store, separated by commas.
 	Server string `json:"server"`
 	// CACert has the authorities that verify the daemon; empty selects those of the system.
 	CACert string `json:"cacert,omitempty"`
@@ -54,7 +53,7 @@ func (c Context) Redacted() Context {
 // WithSettings returns the context with the settings in place of its fields. Another server removes
 // the credentials that are sent to a server, and another token replaces a login.
 func (c Context) WithSettings(settings Settings) Context {
-	if settings.Server != "" && c.Server != "" && !sameServer(settings.Server, c.Server) {
+	if settings.Server != "" && c.Server != "" && !areServersOf(settings.Server, c.Server) {
 		c = c.WithoutCredentials()
 	}
 	return apply(settings, c)
@@ -100,7 +99,7 @@ func ValidateName(name string) error {
 
 // Validate returns an error that names the invalid field.
 func (c Context) Validate() error {
-	if err := ValidateServer(c.Server); err != nil {
+	if err := ValidateServers(c.Server); err != nil {
 		return err
 	}
 	switch {
@@ -113,28 +112,4 @@ func (c Context) Validate() error {
 		return ValidateToken(c.Token)
 	}
 	return nil
-}
-
-// ValidateServer returns an error unless the text is the URL of a daemon. The error does not
-// have the text, which may contain a password.
-func ValidateServer(server string) error {
-	u, err := url.Parse(server)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("the server is not the address of a daemon; use http://HOST:PORT or https://HOST:PORT")
-	}
-	return nil
-}
-
-// sameServer reports whether two URLs name the same daemon.
-func sameServer(a, b string) bool {
-	normalize := func(text string) string {
-		u, err := url.Parse(text)
-		if err != nil {
-			return text
-		}
-		u.Host = strings.ToLower(u.Host)
-		u.Path = strings.TrimRight(u.Path, "/")
-		return u.String()
-	}
-	return normalize(a) == normalize(b)
 }

@@ -61,9 +61,9 @@ func Resolve(settings Settings, file File) (Connection, error) {
 	case name == "":
 	case !exists:
 		return Connection{}, unknownContextError(name, file)
-	case settings.Server == "" || sameServer(settings.Server, base.Server):
+	case settings.Server == "" || areServersOf(settings.Server, base.Server):
 	case settings.Context != "":
-		return Connection{}, fmt.Errorf("--server %s is not the server of context %q, %s; use one of them", settings.Server, name, base.Server)
+		return Connection{}, fmt.Errorf("--server %s is not a server of context %q, %s; use one of them", settings.Server, name, base.Server)
 	default:
 		name, base = "", Context{}
 	}

@@ -12,7 +12,6 @@ import (
 
 	"galaxy/rtmanager/internal/cli/internal/output"
 	"galaxy/rtmanager/internal/cli/internal/render"
-	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
@@ -24,7 +23,7 @@ import (
 type Reporter struct {
 	Out     io.Writer
 	Now     func() time.Time
-	Server  string        // URL of the daemon
+	Server  string        // URLs of the daemons, without passwords
 	Timeout time.Duration // of --timeout
 	// UsesNoDaemon reports whether the command connects to no daemon. Then there are no
 	// hints about the daemon.
@@ -154,7 +153,7 @@ func isNetworkError(err error) bool {
 // unavailableHint distinguishes a daemon that does not respond from one that responds but
 // whose store is unavailable.
 func (r Reporter) unavailableHint(err error) string {
-	server := render.Printable(config.RedactURL(r.Server))
+	server := render.Printable(r.Server)
 	var urlErr *url.Error
 	if errors.As(err, &urlErr) {
 		return fmt.Sprintf("no daemon responds at %s; start one with `rtmanager serve`, or select another with --server or RTMANAGER_SERVER", server)
