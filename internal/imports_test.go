@@ -24,6 +24,7 @@ var allowed = map[string][]string{
 	"domain/access":     {"domain/node"},
 	"domain/audit":      {},
 	"domain/membership": {},
+	"domain/rollout":    {"domain/runtime"},
 
 	"domain/federation": {},
 
@@ -67,6 +68,7 @@ var allowed = map[string][]string{
 	"adapters/etcdaccess":                      {"domain/", "ports", "etcd"},
 	"adapters/etcdsecrets":                     {"domain/", "ports", "etcd"},
 	"adapters/etcdreservations":                {"domain/", "ports", "etcd"},
+	"adapters/etcdrollouts":                    {"domain/", "ports", "etcd", "wait"},
 	"adapters/keysource":                       {},
 	"adapters/embeddedetcd":                    {"etcd", "etcdcluster"},
 	"adapters/httpclient":                      {"domain/", "ports", "api"},
@@ -108,6 +110,7 @@ var allowed = map[string][]string{
 	"services/cluster":   {"domain/", "ports", "services/placement"},
 	"services/secrets":   {"domain/", "ports", "envelope"},
 	"services/regions":   {"domain/", "ports"},
+	"services/rollouts":  {"domain/", "ports"},
 
 	"services/maintenance": {"domain/", "ports"},
 	"workers/drain":        {"domain/", "ports", "services/maintenance", "services/placement"},
@@ -117,6 +120,7 @@ var allowed = map[string][]string{
 	"workers/health":    {"domain/", "ports"},
 	"workers/cleanup":   {"domain/", "ports"},
 	"workers/failover":  {"domain/", "ports", "services/placement"},
+	"workers/rollout":   {"domain/", "ports"},
 
 	"config":  {"domain/federation", "domain/node", "domain/operation", "gameports", "logging"},
 	"logging": {},
@@ -130,6 +134,8 @@ var allowed = map[string][]string{
 	"gendocs": {"cli", "config"},
 
 	"cli/internal/maintenancecmd": {"domain/", "ports", "adapters/httpclient", "api", "cli/internal/exit", "cli/internal/output", "cli/internal/render"},
+
+	"cli/internal/rolloutcmd": {"domain/", "ports", "adapters/httpclient", "api", "cli/internal/exit", "cli/internal/flags", "cli/internal/output", "cli/internal/render"},
 
 	"cli/internal/clientconfig": {},
 	"cli/internal/clustercmd":   {"domain/", "ports", "adapters/httpclient", "api", "pki", "cli/internal/exit", "cli/internal/output", "cli/internal/render"},

@@ -82,6 +82,10 @@ const (
 	CodePreempted Code = "preempted"
 	// CodeCanceled: a request canceled the operation.
 	CodeCanceled Code = "canceled"
+	// CodeNoSuchRollout: there is no rollout of the id.
+	CodeNoSuchRollout Code = "no_such_rollout"
+	// CodeRolloutConflict: the state of the rollout, or another rollout, does not allow the request.
+	CodeRolloutConflict Code = "rollout_conflict"
 	// CodeNoSuchOperation: the operation is neither in progress nor among the recent ones.
 	CodeNoSuchOperation Code = "no_such_operation"
 	// CodeIdempotencyKeyReused: the Idempotency-Key belongs to another request.

@@ -119,6 +119,7 @@ connect to a daemon.`,
 	)
 	root.AddCommand(a.gameCommands()...)
 	root.AddCommand(a.maintenanceCommands()...)
+	root.AddCommand(a.rolloutCommand())
 	bindSuggestions(root)
 	groupCommands(root)
 	a.completePlacement(root)

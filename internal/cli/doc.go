@@ -21,7 +21,7 @@
 //	token.go, role.go     tokens and roles; whoami.go also has can-i
 //	context.go            contexts; context_change.go sets, selects and deletes them
 //	login.go              login and logout; loginsource.go refreshes a login
-//	game.go               the commands of package gamecmd
+//	game.go               the commands of packages gamecmd and rolloutcmd
 //	etcd.go               a user of an external etcd
 //	usage.go              error texts of flags and of failed commands
 //	reference.go          the root command for the generated reference, README.md
@@ -30,6 +30,7 @@
 //
 //	clustercmd    the commands of cluster: its members and their certificates
 //	gamecmd       the commands that look inside a game
+//	rolloutcmd    the commands of rollout
 //	flags         groups of flags that several commands share
 //	clientconfig  contexts: daemons and their credentials, in a file
 //	selection     games that match filters, and commands for several games

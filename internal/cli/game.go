@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/cli/internal/gamecmd"
+	"galaxy/rtmanager/internal/cli/internal/rolloutcmd"
 )
 
 // gameCommands returns the commands of package gamecmd.
@@ -16,5 +17,12 @@ func (a *app) gameCommands() []*cobra.Command {
 				a.globals.timeout = 0
 			}
 		},
+	})
+}
+
+// rolloutCommand returns the command of package rolloutcmd.
+func (a *app) rolloutCommand() *cobra.Command {
+	return rolloutcmd.Command(rolloutcmd.Host{
+		Out: a.streams.Out, Err: a.streams.Err, RunE: a.runE, CallDaemon: a.callDaemon, Printer: a.printer, User: a.userName,
 	})
 }

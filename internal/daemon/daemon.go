@@ -126,11 +126,14 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	defer stopStores()
 	regionStates, stopRegions := startRegions(ctx, members, store, logger)
 	defer stopRegions()
-	api, err := newServer(serverParts{
+	rollouts := newRollouts(cfg, etcd, store, logger)
+	parts := serverParts{
 		cfg: cfg, version: version, addr: listener.Addr(), limits: limits, tls: apiTLS, etcd: etcd, store: store, games: games, members: members, reservations: reservations,
 		host: host, access: access, secrets: secretService, audit: audit, peers: peers, stores: stores, regions: regionStates, registry: registry, logger: logger,
-		maintenance: settings,
-	})
+		maintenance: settings, rollouts: rollouts.service,
+	}
+	parts.cluster = newCluster(parts)
+	api, err := newServer(parts)
 	if err != nil {
 		return err
 	}
@@ -139,6 +142,7 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 		return err
 	}
 	defer startBackups(ctx, backups)()
+	defer rollouts.start(ctx, host, store, parts.cluster, access)()
 	stopStarting()
 	failed, stop := host.runWorkers(ctx, etcd.failed, store.Failed())
 	defer stop()

@@ -20,6 +20,7 @@ import (
 	"galaxy/rtmanager/internal/services/explain"
 	"galaxy/rtmanager/internal/services/maintenance"
 	"galaxy/rtmanager/internal/services/regions"
+	"galaxy/rtmanager/internal/services/rollouts"
 	"galaxy/rtmanager/internal/services/secrets"
 	"galaxy/rtmanager/internal/tlsfiles"
 )
@@ -47,6 +48,8 @@ type serverParts struct {
 	registry     *prometheus.Registry
 	logger       *slog.Logger
 	maintenance  *maintenance.Service
+	rollouts     *rollouts.Service
+	cluster      *cluster.Service
 }
 
 // newServer returns the server of the API.
@@ -73,8 +76,8 @@ func newServer(p serverParts) (*httpserver.Server, error) {
 		Regions: p.regions.Regions, StoreProvenAt: func() time.Time { return p.store.CacheStats().ProvenAt },
 
 		Access: p.access.authenticator(), AccessAdmin: p.access.service, OIDC: p.access.login(), Secrets: p.secrets, Audit: p.audit.port(),
-		Cluster: newCluster(p), Intents: p.store, Games: p.host.games(), Peers: p.peers, Federation: p.stores,
-		Maintenance: p.maintenance, NoCommands: !p.cfg.AllowExec,
+		Cluster: p.cluster, Intents: p.store, Games: p.host.games(), Peers: p.peers, Federation: p.stores,
+		Maintenance: p.maintenance, Rollouts: p.rollouts, NoCommands: !p.cfg.AllowExec,
 
 		Members: newInspector(p.cfg, p.etcd), Certificates: newTLSMetrics(p.tls, p.etcd).certificates,
 	})

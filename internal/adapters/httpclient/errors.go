@@ -15,6 +15,7 @@ import (
 	"galaxy/rtmanager/internal/domain/membership"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/rollout"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/domain/secret"
 )
@@ -159,6 +160,10 @@ func sentinelByCode(code api.Code) error {
 		return operation.ErrStartFailed
 	case api.CodeCanceled:
 		return operation.ErrCanceled
+	case api.CodeNoSuchRollout:
+		return rollout.ErrNotFound
+	case api.CodeRolloutConflict:
+		return rollout.ErrState
 	case api.CodeNoSuchOperation:
 		return operation.ErrUnknownOperation
 	case api.CodePreempted:

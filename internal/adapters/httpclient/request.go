@@ -138,7 +138,7 @@ func (c *Client) newHTTPRequest(ctx context.Context, base *url.URL, request apiR
 }
 
 // roundTrip makes one attempt and decodes the response into target. If target is nil, the
-// expected response is 204, otherwise 200 or 202. It returns the error of decodeError for any other.
+// expected response is 204, otherwise 200, 201 or 202. It returns the error of decodeError for any other.
 func (c *Client) roundTrip(ctx context.Context, request apiRequest, target any) (http.Header, error) {
 	response, err := c.send(ctx, request)
 	if err != nil {
@@ -148,7 +148,8 @@ func (c *Client) roundTrip(ctx context.Context, request apiRequest, target any) 
 	if target == nil && response.StatusCode == http.StatusNoContent {
 		return response.Header, nil
 	}
-	if target == nil || response.StatusCode != http.StatusOK && response.StatusCode != http.StatusAccepted {
+	isResult := response.StatusCode == http.StatusOK || response.StatusCode == http.StatusCreated || response.StatusCode == http.StatusAccepted
+	if target == nil || !isResult {
 		return response.Header, decodeError(response)
 	}
 	if media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); media != "application/json" {

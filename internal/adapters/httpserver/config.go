@@ -56,6 +56,8 @@ type Config struct {
 	// Maintenance changes the settings of nodes and regions; nil for a daemon that is not part
 	// of a cluster.
 	Maintenance Maintenance
+	// Rollouts starts and changes rollouts. Default: requests about them fail with the code no_engine.
+	Rollouts Rollouts
 	// Peers forwards operations to other nodes. It is required with Cluster.
 	Peers Forwarder
 	// Federation calls other stores. Default: there are none.
@@ -161,6 +163,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Intents == nil {
 		c.Intents = noIntents{}
+	}
+	if c.Rollouts == nil {
+		c.Rollouts = noRollouts{}
 	}
 	if c.Federation == nil {
 		c.Federation = noFederation{}

@@ -10,6 +10,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/drift"
+	"galaxy/rtmanager/internal/domain/rollout"
 	"galaxy/rtmanager/internal/envelope"
 	"galaxy/rtmanager/internal/testkit/servertest"
 )
@@ -21,12 +22,13 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 	m.apply = newApplyFunc(new([]drift.Finding))
 	members, learner := newMembers(t)
 	f := start(t, servertest.Config{Config: httpserver.Config{
-		Maintenance: newMaintenance(),
+		Maintenance: newMaintenance(), Rollouts: newRollouts(t),
 
 		Members: members, MaxStreams: 1, Region: "eu", Node: "n1", AccessAdmin: newAccess(t), Games: fakeGames{}, Intents: fakeIntents{}, Secrets: newSecrets(t, newKeys{envelope.GenerateKey(time.Now())}),
 	}, Local: m, Nodes: new(fakeRegistry)})
 	c := contractOf(t, f)
 	documented := c.operations()
+	rolloutPath := "/v1/rollouts/" + rollout.NewID("key")
 	responded := map[string]bool{}
 	for _, step := range []struct {
 		method, path, headers, body string
@@ -93,6 +95,20 @@ func TestOpenAPIDescribesEveryResponse(t *testing.T) {
 		{"POST", "/v1/specs", "", `{"game_ids":["a/b","none"]}`, 200},
 		{"POST", "/v1/specs", "", `{"game_ids":[]}`, 422},
 		{"POST", "/v1/runtimes/a%2Fb/offer", "", `{"image":"game:1.2.3"}`, 200},
+		{"GET", "/v1/rollouts", "", "", 200},
+		{"POST", "/v1/rollouts?dry_run=true", "", `{"image":"game:1.0.1","all":true}`, 200},
+		{"POST", "/v1/rollouts", "Idempotency-Key: key\r\n", `{"image":"game:1.0.1","all":true,"max_parallel":2,"pause_on_failure":true}`, 201},
+		{"POST", "/v1/rollouts", "", `{"image":"game:1.0.1","all":true}`, 409},
+		{"GET", rolloutPath, "", "", 200},
+		{"GET", rolloutPath, "If-None-Match: *\r\n", "", 304},
+		{"GET", "/v1/rollouts/none", "", "", 404},
+		{"DELETE", rolloutPath, "", "", 409},
+		{"POST", rolloutPath + "/pause", "Rtmanager-Reason: lag\r\n", "", 200},
+		{"POST", rolloutPath + "/resume", "", `{"skip_failed":true}`, 200},
+		{"POST", rolloutPath + "/undo", "", "", 200},
+		{"POST", rolloutPath + "/pause", "", "", 200},
+		{"POST", rolloutPath + "/undo", "", "", 409},
+		{"DELETE", rolloutPath, "", "", 204},
 		{"GET", "/v1/nodes", "", "", 200},
 		{"DELETE", "/v1/nodes?region=eu&node=gone", "", "", 200},
 		{"POST", "/v1/nodes/eu/n1/cordon", "Rtmanager-Reason: disk\r\n", "", 200},

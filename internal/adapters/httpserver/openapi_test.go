@@ -20,13 +20,14 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 	require.Regexp(t, `^3\.1\.`, c.document["openapi"])
 	require.Equal(t, "1.2.3", memberAt(c.document, "info")["version"])
 	require.Equal(t, []string{
-		"DELETE /v1/cluster/members/{name}", "DELETE /v1/nodes", "DELETE /v1/operations/{operation_id}", "DELETE /v1/runtimes/{game_id}", "DELETE /v1/runtimes/{game_id}/operations/{operation_id}", "DELETE /v1/secrets/{name}", "DELETE /v1/tokens/{name}", "GET /healthz", "GET /metrics", "GET /readyz",
-		"GET /v1/auth", "GET /v1/can-i", "GET /v1/cluster", "GET /v1/cluster/members", "GET /v1/drift", "GET /v1/fsck", "GET /v1/nodes", "GET /v1/operations", "GET /v1/operations/{operation_id}", "GET /v1/roles", "GET /v1/runtimes", "GET /v1/runtimes/{game_id}",
+		"DELETE /v1/cluster/members/{name}", "DELETE /v1/nodes", "DELETE /v1/operations/{operation_id}", "DELETE /v1/rollouts/{rollout_id}", "DELETE /v1/runtimes/{game_id}", "DELETE /v1/runtimes/{game_id}/operations/{operation_id}", "DELETE /v1/secrets/{name}", "DELETE /v1/tokens/{name}", "GET /healthz", "GET /metrics", "GET /readyz",
+		"GET /v1/auth", "GET /v1/can-i", "GET /v1/cluster", "GET /v1/cluster/members", "GET /v1/drift", "GET /v1/fsck", "GET /v1/nodes", "GET /v1/operations", "GET /v1/operations/{operation_id}", "GET /v1/roles", "GET /v1/rollouts", "GET /v1/rollouts/{rollout_id}", "GET /v1/runtimes", "GET /v1/runtimes/{game_id}",
 		"GET /v1/runtimes/{game_id}/exec", "GET /v1/runtimes/{game_id}/explain", "GET /v1/runtimes/{game_id}/history", "GET /v1/runtimes/{game_id}/logs", "GET /v1/runtimes/{game_id}/operations", "GET /v1/runtimes/{game_id}/operations/{operation_id}", "GET /v1/runtimes/{game_id}/stats", "GET /v1/secrets", "GET /v1/secrets/{name}", "GET /v1/stores", "GET /v1/tokens", "GET /v1/watch", "GET /v1/whoami",
 		"POST /v1/drift/apply", "POST /v1/drift/release", "POST /v1/fsck/repair",
 		"POST /v1/nodes/{region}/{node}/cordon", "POST /v1/nodes/{region}/{node}/drain", "POST /v1/nodes/{region}/{node}/pause", "POST /v1/nodes/{region}/{node}/resume", "POST /v1/nodes/{region}/{node}/uncordon",
 		"POST /v1/regions/{region}/pause", "POST /v1/regions/{region}/resume",
 		"POST /v1/roles/grant", "POST /v1/roles/revoke",
+		"POST /v1/rollouts", "POST /v1/rollouts/{rollout_id}/pause", "POST /v1/rollouts/{rollout_id}/resume", "POST /v1/rollouts/{rollout_id}/undo",
 		"POST /v1/runtimes/{game_id}/cleanup", "POST /v1/runtimes/{game_id}/labels", "POST /v1/runtimes/{game_id}/metadata", "POST /v1/runtimes/{game_id}/move",
 		"POST /v1/runtimes/{game_id}/offer", "POST /v1/runtimes/{game_id}/patch", "POST /v1/runtimes/{game_id}/restart",
 		"POST /v1/runtimes/{game_id}/start", "POST /v1/runtimes/{game_id}/status", "POST /v1/runtimes/{game_id}/stop", "POST /v1/secrets/rotate", "POST /v1/specs", "POST /v1/tokens",

@@ -58,6 +58,14 @@ func requirements() requirementTable {
 		"release-brake":     some(operate),
 		"get-runtime-stats": game(read),
 
+		"list-rollouts":  some(read),
+		"start-rollout":  some(operate),
+		"get-rollout":    some(read),
+		"pause-rollout":  some(operate),
+		"resume-rollout": some(operate),
+		"undo-rollout":   some(operate),
+		"delete-rollout": some(operate),
+
 		"cordon-node":   some(operate),
 		"uncordon-node": some(operate),
 		"drain-node":    some(operate),

@@ -17,7 +17,7 @@ const routeWatch = "/v1/watch"
 
 // Routes returns all routes, in the order of the document.
 func Routes() []Route {
-	routes := slices.Concat(runtimeRoutes(), operationRoutes(), operationResourceRoutes(), nodeRoutes(), maintenanceRoutes(), accessRoutes(), secretRoutes(), memberRoutes(), systemRoutes())
+	routes := slices.Concat(runtimeRoutes(), operationRoutes(), operationResourceRoutes(), rolloutRoutes(), nodeRoutes(), maintenanceRoutes(), accessRoutes(), secretRoutes(), memberRoutes(), systemRoutes())
 	table := requirements()
 	for i := range routes {
 		routes[i].Requirement = table.of(routes[i].ID)

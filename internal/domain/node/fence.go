@@ -26,3 +26,7 @@ func (f Fence) Validate() error {
 	}
 	return nil
 }
+
+// ScopeRollouts is the scope of the leader that carries out rollouts. It is not the name of a region,
+// which has no slash.
+const ScopeRollouts = "/rollouts"

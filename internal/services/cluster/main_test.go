@@ -104,6 +104,14 @@ func (p fakePeer) ApplyDrift(ctx context.Context, target node.Node, findings []d
 	return local.ApplyDrift(ctx, findings, actor)
 }
 
+func (p fakePeer) Patch(ctx context.Context, target node.Node, request ports.OperationRequest) (operation.Outcome, error) {
+	local, err := p.find(target)
+	if err != nil {
+		return operation.Outcome{}, err
+	}
+	return local.Execute(ctx, request, nil)
+}
+
 func (p fakePeer) ReleaseBrake(ctx context.Context, target node.Node) error {
 	local, err := p.find(target)
 	if err != nil {

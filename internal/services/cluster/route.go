@@ -20,6 +20,26 @@ func (s *Service) Execute(ctx context.Context, request ports.OperationRequest, r
 	return s.deps.Local.Execute(ctx, request, report)
 }
 
+// Patch runs a patch on the node of the game, this one or another, and returns its outcome, with an
+// error if it failed. The identity in ctx is the one whose request another node carries out.
+//
+// An error that errors.Is runtime.ErrOutcomeUnknown means that the patch may continue. A second
+// call with the operation id of the request joins it, or returns its outcome. Other errors are
+// those of Route and of ports.Executor.
+func (s *Service) Patch(ctx context.Context, request ports.OperationRequest) (operation.Outcome, error) {
+	request.Kind = operation.KindPatch
+	target, _, err := s.Route(ctx, request, node.Ref{}, false) // a patch reserves nothing
+	if err != nil {
+		return operation.Outcome{}, err
+	}
+	if target == nil {
+		return s.Execute(ctx, request, nil)
+	}
+	ctx, stop := s.WithPresence(ctx, *target)
+	defer stop()
+	return s.deps.Peer.Patch(ctx, *target, request)
+}
+
 // Route selects the node that carries out the request; nil is this one. A node that is to start a
 // game is reserved for it: release, if it is not nil, ends that reservation. The caller must call it
 // unless the request reaches the node, which ends the reservation with the operation.

@@ -69,6 +69,8 @@ type Peer interface {
 	// Operate carries out an operation on the node, and returns when it has ended: nil, or
 	// the error of the operation. The request has an operation id.
 	Operate(ctx context.Context, target node.Node, request ports.OperationRequest) error
+	// Patch runs a patch on the node, and returns its outcome, with an error if it failed.
+	Patch(ctx context.Context, target node.Node, request ports.OperationRequest) (operation.Outcome, error)
 }
 
 // Records reads the records of all games.

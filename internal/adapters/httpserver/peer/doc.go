@@ -1,5 +1,5 @@
 // Package peer is the HTTP client with which one daemon calls another. Client implements
-// the Peer port of services/cluster with typed calls (calls.go). It also forwards the HTTP
+// the Peer port of services/cluster with typed calls (calls.go, and execute.go for operations). It also forwards the HTTP
 // request of an operation to the node that executes it (forward.go).
 //
 // Every request carries the header Rtmanager-Forwarded, so that the other daemon does

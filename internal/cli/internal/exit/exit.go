@@ -10,6 +10,7 @@ import (
 	"galaxy/rtmanager/internal/domain/membership"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/rollout"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/domain/secret"
 )
@@ -44,10 +45,10 @@ func Code(err error) int {
 		return Usage
 	case errors.Is(err, runtime.ErrConflict), errors.Is(err, operation.ErrBusy), errors.Is(err, operation.ErrRejected), errors.Is(err, node.ErrNoCapacity),
 		errors.Is(err, operation.ErrManaged), errors.Is(err, operation.ErrIDReused), errors.Is(err, secret.ErrInUse), errors.Is(err, access.ErrExists),
-		errors.Is(err, membership.ErrUnsafe):
+		errors.Is(err, membership.ErrUnsafe), errors.Is(err, rollout.ErrState):
 		return Conflict
 	case errors.Is(err, runtime.ErrNotFound), errors.Is(err, secret.ErrNotFound), errors.Is(err, access.ErrUnknownSubject), errors.Is(err, membership.ErrNotFound),
-		errors.Is(err, federation.ErrUnknownStore):
+		errors.Is(err, federation.ErrUnknownStore), errors.Is(err, rollout.ErrNotFound):
 		return NotFound
 	case errors.Is(err, runtime.ErrUnavailable), errors.Is(err, node.ErrUnreachable), errors.Is(err, container.ErrEngineUnavailable), errors.Is(err, membership.ErrNoQuorum),
 		errors.Is(err, runtime.ErrPartial), errors.Is(err, federation.ErrUnusable):

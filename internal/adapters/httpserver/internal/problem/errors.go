@@ -13,6 +13,7 @@ import (
 	"galaxy/rtmanager/internal/domain/membership"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/rollout"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/domain/secret"
 )
@@ -58,6 +59,9 @@ func errorCodes() []errorCode {
 		{operation.ErrManaged, api.CodeManaged, false},
 		{operation.ErrPreempted, api.CodePreempted, false},
 		{operation.ErrCanceled, api.CodeCanceled, false},
+		{rollout.ErrNotFound, api.CodeNoSuchRollout, false},
+		{rollout.ErrState, api.CodeRolloutConflict, false},
+		{rollout.ErrOverlap, api.CodeRolloutConflict, false},
 		{operation.ErrUnknownOperation, api.CodeNoSuchOperation, false},
 		{operation.ErrIDReused, api.CodeIdempotencyKeyReused, false},
 		{container.ErrNoImage, api.CodeNoImage, false},

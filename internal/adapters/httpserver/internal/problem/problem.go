@@ -70,6 +70,8 @@ var problemTypes = sync.OnceValue(func() map[api.Code]problemType {
 		api.CodeManaged:              {http.StatusConflict, "Record follows the game's container"},
 		api.CodePreempted:            {http.StatusConflict, "Operation was preempted"},
 		api.CodeCanceled:             {http.StatusConflict, "Operation was canceled"},
+		api.CodeNoSuchRollout:        {http.StatusNotFound, "No such rollout"},
+		api.CodeRolloutConflict:      {http.StatusConflict, "Rollout does not allow this"},
 		api.CodeNoSuchOperation:      {http.StatusNotFound, "No such operation"},
 		api.CodeNoImage:              {http.StatusUnprocessableEntity, "No such image"},
 		api.CodeRegistryUnreachable:  {http.StatusServiceUnavailable, "Image registry is unreachable"},

@@ -1,0 +1,145 @@
+package rollouts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/rollout"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// Plan returns what a rollout with the request would do, ordered by game id. Its errors are those
+// of Start.
+func (s *Service) Plan(ctx context.Context, request ports.RolloutRequest) ([]rollout.PlannedGame, error) {
+	records, err := s.selectGames(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	planned := make([]rollout.PlannedGame, len(records))
+	for i, record := range records {
+		planned[i] = rollout.PlannedGame{
+			GameID: record.GameID, Region: record.Region, CurrentImage: record.CurrentImageRef,
+			IsUnchanged: record.CurrentImageRef == request.Spec.Image && !request.Spec.Pull,
+		}
+	}
+	return planned, nil
+}
+
+// Start stores a rollout of the running games that the filter selects, as they are at one
+// revision. It returns when the rollout is stored, before any game is changed.
+//
+// Errors:
+//   - runtime.ErrInvalid for an invalid image or number, and for a selection without a game or
+//     with more than rollout.MaxGames,
+//   - rollout.ErrOverlap if a game is part of another rollout that has not ended,
+//   - operation.ErrIDReused for the idempotency key of another request,
+//   - the error of Authorize, and the errors of the store.
+func (s *Service) Start(ctx context.Context, request ports.RolloutRequest) (rollout.Rollout, error) {
+	id := rollout.NewID(request.IdempotencyKey)
+	if request.IdempotencyKey != "" {
+		if existing, _, err := s.deps.Store.Rollout(ctx, id); !errors.Is(err, rollout.ErrNotFound) {
+			return repeated(existing, request, err)
+		}
+	}
+	records, err := s.selectGames(ctx, request)
+	if err != nil {
+		return rollout.Rollout{}, err
+	}
+	games := make([]rollout.Game, len(records))
+	for i, record := range records {
+		games[i] = rollout.Game{GameID: record.GameID, Region: record.Region, State: rollout.GamePending}
+	}
+	now := s.now()
+	created, err := s.deps.Store.CreateRollout(ctx, rollout.Rollout{
+		ID: id, Spec: request.Spec, State: rollout.StateRunning, Attempt: 1, By: request.By, Reason: request.Reason,
+		RequestHash: request.ContentsHash, CreatedAt: now, UpdatedAt: now, Counts: rollout.Count(games),
+	}, games)
+	if err != nil {
+		return rollout.Rollout{}, err
+	}
+	s.cfg.Logger.Info("rollout started", "rollout_id", id, "image", request.Spec.Image, "games", len(games), "actor", request.By.Name, "reason", request.Reason)
+	return created, nil
+}
+
+// repeated returns the rollout of an earlier request with the same idempotency key.
+func repeated(existing rollout.Rollout, request ports.RolloutRequest, err error) (rollout.Rollout, error) {
+	switch {
+	case err != nil:
+		return rollout.Rollout{}, err
+	case existing.RequestHash != request.ContentsHash:
+		return rollout.Rollout{}, &operation.IDReusedError{OperationID: request.IdempotencyKey, Kind: operation.KindPatch}
+	case existing.State == rollout.StatePreparing || existing.State == rollout.StateDeleting:
+		return rollout.Rollout{}, &runtime.UnavailableError{Reason: "rollout " + existing.ID + " is " + string(existing.State)}
+	}
+	return existing, nil
+}
+
+// selectGames validates the request, and returns the records of the selected games, ordered by
+// game id.
+func (s *Service) selectGames(ctx context.Context, request ports.RolloutRequest) ([]runtime.RuntimeRecord, error) {
+	if err := errors.Join(operation.ValidateImage(request.Spec.Image), request.Spec.Validate(), request.Filter.Validate()); err != nil {
+		return nil, err
+	}
+	filter := request.Filter
+	filter.Statuses = []runtime.Status{runtime.StatusRunning}
+	var records []runtime.RuntimeRecord
+	for page, err := range ports.AllPages(ctx, s.deps.Records, ports.PageQuery{RecordFilter: filter, Limit: ports.MaxPageLimit}) {
+		if err != nil {
+			return nil, fmt.Errorf("select the games: %w", err)
+		}
+		if len(page.Corrupt) > 0 {
+			return nil, fmt.Errorf("select the games: %w", page.Corrupt[0])
+		}
+		for _, found := range page.Records {
+			records = append(records, found.Record)
+		}
+		if len(records) > rollout.MaxGames {
+			return nil, &runtime.InvalidError{Field: "filter", Reason: fmt.Sprintf("selects more than %d games; use several rollouts", rollout.MaxGames)}
+		}
+	}
+	if len(records) == 0 {
+		return nil, &runtime.InvalidError{Field: "filter", Reason: "selects no running game"}
+	}
+	if request.Authorize != nil {
+		for _, record := range records {
+			if err := request.Authorize(record); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return records, s.checkOverlap(ctx, records)
+}
+
+// checkOverlap returns a *rollout.OverlapError if a game is part of another rollout that has not
+// ended: both would change its image, and an undo of one would meet the image of the other.
+func (s *Service) checkOverlap(ctx context.Context, records []runtime.RuntimeRecord) error {
+	others, err := s.deps.Store.Rollouts(ctx)
+	if err != nil {
+		return err
+	}
+	selected := make(map[string]bool, len(records))
+	for _, record := range records {
+		selected[record.GameID] = true
+	}
+	for _, other := range others {
+		if other.State.HasEnded() || other.State == rollout.StateDeleting {
+			continue
+		}
+		_, games, err := s.deps.Store.Rollout(ctx, other.ID)
+		if errors.Is(err, rollout.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, game := range games {
+			if selected[game.GameID] {
+				return &rollout.OverlapError{GameID: game.GameID, Other: other.ID, State: other.State}
+			}
+		}
+	}
+	return nil
+}
