@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// minRedacted is the length of the shortest text that Redact replaces. A shorter one is no
+// minRedacted is the length of the shortest text that a redactor replaces. A shorter one is no
 // secret, and occurs in other words.
 const minRedacted = 4
 
-// Redact replaces the values in a text, and each line of a value of several lines.
-func (v Values) Redact(text string) string {
+// Redactor returns what replaces the values in a text, and each line of a value of several lines. It is
+// safe for concurrent use.
+func (v Values) Redactor() *strings.Replacer {
 	var secrets []string
 	for _, value := range v {
 		for _, part := range append(strings.Split(value.Reveal(), "\n"), value.Reveal()) {
@@ -26,5 +27,5 @@ func (v Values) Redact(text string) string {
 	for _, text := range slices.Compact(secrets) {
 		pairs = append(pairs, text, redacted)
 	}
-	return strings.NewReplacer(pairs...).Replace(text)
+	return strings.NewReplacer(pairs...)
 }

@@ -22,9 +22,9 @@ func TestRedact(t *testing.T) {
 		"abc and nothing":                  "abc and nothing",
 		"":                                 "",
 	} {
-		require.Equal(t, want, values.Redact(text))
+		require.Equal(t, want, values.Redactor().Replace(text))
 	}
-	require.Equal(t, "text", secret.Values(nil).Redact("text"))
+	require.Equal(t, "text", secret.Values(nil).Redactor().Replace("text"))
 }
 
 func TestParseVersions(t *testing.T) {

@@ -36,8 +36,9 @@ func (e redactingEngine) Logs(ctx context.Context, containerID string, lines int
 	if err != nil {
 		return []string{withheldText(err)}, nil
 	}
+	redactor := values.Redactor()
 	for i, line := range log {
-		log[i] = values.Redact(line)
+		log[i] = redactor.Replace(line)
 	}
 	return log, nil
 }
@@ -58,8 +59,9 @@ func (e redactingEngine) StreamLogs(ctx context.Context, containerID string, opt
 				return
 			}
 		}
+		redactor := values.Redactor() // a game can print millions of lines
 		for line, err := range e.Engine.StreamLogs(ctx, containerID, options) {
-			line.Text = values.Redact(line.Text)
+			line.Text = redactor.Replace(line.Text)
 			if !yield(line, err) {
 				return
 			}
