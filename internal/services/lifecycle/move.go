@@ -226,7 +226,7 @@ func (e *execution) restoreLocation(ctx context.Context) error {
 	}
 	record := e.op().PreviousRecord.Clone()
 	record.LastOpAt, record.Generation = e.service.now(), max(record.Generation, current.record.Generation)
-	record.Labels = current.record.Labels // they can have been changed in the meantime
+	record.Labels, record.Metadata = current.record.Labels, current.record.Metadata // these can have been changed in the meantime
 	stored, err := e.put(ctx, record, current.revision, e.origin(rollbackWrite, e.rollbackReason()))
 	if err != nil {
 		return fmt.Errorf("restore the record: %w", asSuperseded(err))

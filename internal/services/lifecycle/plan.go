@@ -82,8 +82,13 @@ func planStart(op operation.Operation, request ports.OperationRequest, state gam
 	if state.record != nil && state.record.Status == runtime.StatusRunning && request.Spec != nil && (!same || !hasSameOtherSettings(op.Spec, state.spec())) {
 		return op, state.rejectedError(request, "the game is running with other settings; stop it first, or patch it to change the image")
 	}
-	if state.record != nil && state.record.Status == runtime.StatusRunning && request.Labels != nil && !maps.Equal(request.Labels, state.record.Labels) {
-		return op, state.rejectedError(request, "the game is running with other labels; change its labels instead")
+	if state.record != nil && state.record.Status == runtime.StatusRunning {
+		if request.Labels != nil && !maps.Equal(request.Labels, state.record.Labels) {
+			return op, state.rejectedError(request, "the game is running with other labels; change its labels instead")
+		}
+		if request.Metadata != "" && request.Metadata.Normal() != state.record.Metadata {
+			return op, state.rejectedError(request, "the game is running with other metadata; change its metadata instead")
+		}
 	}
 	isPulled := request.Pull && state.container != container.StateRunning
 	if state.record == nil || state.record.Status == runtime.StatusRemoved || state.container == "" || !same || state.hasStaleSecrets() || state.hasTakenPorts || isPulled {

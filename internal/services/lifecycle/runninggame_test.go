@@ -33,7 +33,7 @@ func TestPatchOfTheRequestsChangesTheRecord(t *testing.T) {
 	require.Equal(t, after.LastOpAt, n.Record("g").LastOpAt, "a second one writes nothing")
 }
 
-// A start never drops the labels that it names: a running game keeps its own.
+// A start never drops the labels and metadata that it names: a running game keeps its own.
 func TestStartOfARunningGameWithOtherLabels(t *testing.T) {
 	t.Parallel()
 	n := nodetest.New(t, nodetest.Config{})
@@ -47,4 +47,7 @@ func TestStartOfARunningGameWithOtherLabels(t *testing.T) {
 	require.ErrorIs(t, err, operation.ErrRejected)
 	require.ErrorContains(t, err, "the game is running with other labels")
 	require.Equal(t, map[string]string{"env": "prod"}, n.Record("g").Labels)
+	start.Labels, start.Metadata = nil, `{"map":"x"}`
+	_, err = n.Execute(start)
+	require.ErrorContains(t, err, "the game is running with other metadata")
 }
