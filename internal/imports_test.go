@@ -73,7 +73,7 @@ var allowed = map[string][]string{
 	"adapters/embeddedetcd":                    {"etcd", "etcdcluster"},
 	"adapters/httpclient":                      {"domain/", "ports", "api"},
 	"adapters/federation":                      {"domain/", "api", "daemonhttp"},
-	"adapters/healthprobe":                     {"domain/operation", "ports"},
+	"adapters/healthprobe":                     {"domain/container", "domain/operation", "ports"},
 	"adapters/oidc":                            {"domain/", "ports", "adapters/oidc/internal/"},
 	"adapters/oidc/login":                      {"adapters/oidc/internal/"},
 	"adapters/oidc/internal/issuer":            {},

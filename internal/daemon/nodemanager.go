@@ -12,6 +12,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
 	"galaxy/rtmanager/internal/adapters/healthprobe"
 	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
@@ -70,7 +71,8 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 	cfg, store := deps.cfg, deps.store
 	region, name := cfg.Region, cfg.Node
 	logger := func(component string) *slog.Logger { return deps.logger.With("component", component) }
-	prober := healthprobe.New(0)
+	prober := healthprobe.New(0).WithCommands(m.commands)
+	hasContainerAddresses := engine.Kind() == container.EngineKindDocker && cfg.DockerEndpoint == config.EndpointContainer
 	queue := reconcile.NewQueue(nil)
 
 	m.reservations = placement.NewReleaser(ctx, deps.reservations, node.Ref{Region: region, Name: name}, logger("placement"))
@@ -78,14 +80,14 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 	m.lifecycle, err = lifecycle.New(ctx, lifecycle.Dependencies{
 		Records: store, Intents: store, Engine: engine, Session: m.member, Nodes: deps.members, Prober: prober, Secrets: deps.secrets, Reservations: m.reservations, Queue: queue,
 		Placer: &placement.Placer{Scheduler: scheduler, Nodes: deps.members, Offers: deps.peers, Log: logger("placement")},
-	}, lifecycle.Config{Store: store.ID(), Region: region, Node: name, Logger: logger("lifecycle")})
+	}, lifecycle.Config{Store: store.ID(), Region: region, Node: name, HasContainerAddresses: hasContainerAddresses, Logger: logger("lifecycle")})
 	if err != nil {
 		return err
 	}
 	m.Executor = newInstrumentedExecutor(m.lifecycle, deps.metrics)
 	healthWorker := health.New(
 		health.Dependencies{Records: store, Intents: store, Prober: prober, Queue: queue},
-		health.Config{Region: region, Node: name, Interval: cfg.HealthEvery, Logger: logger("health")},
+		health.Config{Region: region, Node: name, Interval: cfg.HealthEvery, HasContainerAddresses: hasContainerAddresses, Logger: logger("health")},
 	)
 	pauseReason := func() string { return deps.maintenance.PauseOf(node.Ref{Region: region, Name: name}) }
 	m.reconcile, err = reconcile.New(reconcile.Dependencies{

@@ -1,5 +1,5 @@
-// Package healthprobe checks the health of games: over HTTP, by a TCP connection, or by the time
-// of their heartbeat.
+// Package healthprobe checks the health of games: over HTTP, by a TCP connection, by a command in their container, or
+// by the time of their heartbeat.
 package healthprobe
 
 import (
@@ -23,8 +23,9 @@ var _ ports.HealthProber = (*Prober)(nil)
 
 // Prober sends health checks. It is safe for concurrent use.
 type Prober struct {
-	client  *http.Client
-	timeout time.Duration
+	client   *http.Client
+	timeout  time.Duration
+	commands ports.CommandRunner // nil if there is none
 }
 
 // defaultTimeout is the timeout of a health check if New is given none.
@@ -50,12 +51,21 @@ func New(timeout time.Duration) *Prober {
 	}}
 }
 
+// WithCommands returns the prober with a runner of the commands of health checks. Without one, or with nil, these fail.
+func (p *Prober) WithCommands(runner ports.CommandRunner) *Prober {
+	with := *p
+	with.commands = runner
+	return &with
+}
+
 // Probe implements ports.HealthProber.
 func (p *Prober) Probe(ctx context.Context, target operation.HealthTarget) error {
 	bound, cancel := context.WithTimeout(ctx, cmp.Or(target.Timeout, p.timeout))
 	defer cancel()
 	address, isTCP := strings.CutPrefix(target.URL, "tcp://")
 	switch {
+	case len(target.Command) > 0:
+		return p.run(bound, target)
 	case target.Heartbeat != "":
 		return checkHeartbeat(target)
 	case isTCP:

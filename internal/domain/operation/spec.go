@@ -186,6 +186,7 @@ func (s Spec) Clone() Spec {
 	s.Args, s.Env, s.Secrets, s.Regions = slices.Clone(s.Args), maps.Clone(s.Env), slices.Clone(s.Secrets), slices.Clone(s.Regions)
 	s.NodeSelector, s.Tolerations = maps.Clone(s.NodeSelector), slices.Clone(s.Tolerations)
 	s.Ports = slices.Clone(s.Ports)
+	s.Health.Exec.Command = slices.Clone(s.Health.Exec.Command)
 	return s
 }
 

@@ -54,14 +54,23 @@ func healthTimeout(spec operation.Spec) time.Duration {
 // probe checks the health of a running container once. A heartbeat of an earlier run does not
 // count.
 func (e *execution) probe(ctx context.Context, check operation.HealthCheck, c container.Container) error {
-	target, isKnown := check.Target(c.Endpoint, c.StatePath)
+	target, isKnown := check.Target(e.service.healthSource(c))
 	switch {
 	case !isKnown && check.Kind == operation.HealthKindHeartbeat:
 		return errors.New("the game has no state directory on this node, which its heartbeat needs")
+	case !isKnown && check.Port != "" && c.Endpoint != "":
+		return fmt.Errorf("the container has no port %q", check.Port)
 	case !isKnown:
 		return errors.New("the container has no endpoint yet")
 	case c.StartedAt != nil:
 		target.Since = *c.StartedAt
 	}
 	return e.service.deps.Prober.Probe(ctx, target)
+}
+
+// healthSource returns what a health check of the container uses.
+func (s *Service) healthSource(c container.Container) operation.HealthSource {
+	return operation.HealthSource{
+		ContainerID: c.ID, Endpoint: c.Endpoint, StatePath: c.StatePath, Ports: c.Ports, HasContainerAddress: s.cfg.HasContainerAddresses,
+	}
 }

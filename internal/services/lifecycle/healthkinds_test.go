@@ -34,3 +34,40 @@ func TestAStartAwaitsATCPListener(t *testing.T) {
 	n.MustExecute(nodetest.StartOp("g", spec))
 	require.NotEmpty(t, n.Record("g").EngineEndpoint)
 }
+
+func TestAStartAwaitsACommandInTheGame(t *testing.T) {
+	t.Parallel()
+	n := nodetest.New(t, nodetest.Config{})
+	spec := nodetest.GameSpec("1.0.0", "--never-healthy")
+	spec.Env = map[string]string{"GREETING": "hello"}
+	spec.Health.Exec.Command = []string{"sh", "-c", `[ "$GREETING" = hello ] && [ "$PWD" = "$HOME" ]`}
+	n.MustExecute(nodetest.StartOp("g", spec))
+
+	n.MustExecute(nodetest.Op(operation.KindStop, "g"))
+	spec.Health.Exec.Command = []string{"sh", "-c", "echo broken >&2; exit 3"}
+	spec.HealthTimeout = operation.Duration(2 * time.Second)
+	_, err := n.Execute(nodetest.StartOp("g", spec))
+	require.ErrorIs(t, err, operation.ErrStartFailed)
+	require.ErrorContains(t, err, `exited with code 3: "broken"`)
+
+	spec.Health.Exec.Command = []string{"sleep", "1000"}
+	spec.Health.Timeout = operation.Duration(200 * time.Millisecond)
+	_, err = n.Execute(nodetest.StartOp("g", spec))
+	require.ErrorIs(t, err, operation.ErrStartFailed)
+	require.ErrorContains(t, err, `command ["sleep" "1000"]: context deadline exceeded`)
+}
+
+func TestAStartAwaitsANamedPort(t *testing.T) {
+	t.Parallel()
+	n := nodetest.New(t, nodetest.Config{})
+	spec := nodetest.GameSpec("1.0.0", "--never-healthy", "--echo-tcp=echo")
+	spec.Ports = []operation.PortSpec{{Name: "query"}, {Name: "echo"}}
+	spec.Health = operation.HealthCheck{Kind: operation.HealthKindTCP, Port: "echo"}
+	n.MustExecute(nodetest.StartOp("g", spec))
+
+	n.MustExecute(nodetest.Op(operation.KindStop, "g"))
+	spec.Health.Port, spec.HealthTimeout = "query", operation.Duration(2*time.Second)
+	_, err := n.Execute(nodetest.StartOp("g", spec))
+	require.ErrorIs(t, err, operation.ErrStartFailed)
+	require.ErrorContains(t, err, "connection refused", "the game does not listen at this port")
+}

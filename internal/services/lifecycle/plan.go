@@ -194,7 +194,7 @@ func hasSameContainerSettings(a, b operation.Spec) bool {
 // and node-lost settings.
 func hasSameOtherSettings(a, b operation.Spec) bool {
 	a, b = a.WithDefaults(), b.WithDefaults()
-	return a.HealthCheck() == b.HealthCheck() && a.HealthTimeout == b.HealthTimeout && a.StopGrace == b.StopGrace &&
+	return a.HealthCheck().Equal(b.HealthCheck()) && a.HealthTimeout == b.HealthTimeout && a.StopGrace == b.StopGrace &&
 		a.Crash == b.Crash && a.OnNodeLost == b.OnNodeLost && slices.Equal(a.Regions, b.Regions) &&
 		a.Requests() == b.Requests() && a.Placement == b.Placement &&
 		maps.Equal(a.NodeSelector, b.NodeSelector) && slices.Equal(a.Tolerations, b.Tolerations)

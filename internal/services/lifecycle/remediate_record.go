@@ -164,6 +164,6 @@ func (s *Service) adopt(ctx context.Context, f drift.Finding, origin ports.Origi
 // unknown, passes the default health check. If it does not, the caller disables health
 // checks for the game, which would otherwise be restarted forever.
 func (s *Service) isDefaultHealthCheckPassing(ctx context.Context, c container.Container) bool {
-	target, isKnown := operation.Spec{}.HealthCheck().Target(c.Endpoint, c.StatePath)
+	target, isKnown := operation.Spec{}.HealthCheck().Target(s.healthSource(c))
 	return isKnown && s.deps.Prober.Probe(ctx, target) == nil
 }

@@ -66,6 +66,8 @@ type Config struct {
 	// MinUptime is how long a game without a health check must run before it counts as
 	// started. Default 300 ms.
 	MinUptime time.Duration
+	// HasContainerAddresses is set if the endpoints of games have the addresses of their containers.
+	HasContainerAddresses bool
 	// Clock returns the times that are written into records. Default time.Now.
 	Clock func() time.Time
 	// Logger receives a line at the start and the end of each operation; nil discards them.

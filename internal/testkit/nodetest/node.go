@@ -139,9 +139,10 @@ func (n *Node) openEngine() {
 }
 
 func (n *Node) openServices() {
+	runner, _ := n.Engine.(ports.CommandRunner)
 	prober := n.Config.Prober
 	if prober == nil {
-		prober = healthprobe.New(0)
+		prober = healthprobe.New(0).WithCommands(runner)
 	}
 	var err error
 	queue := reconcile.NewQueue(n.Config.Clock)

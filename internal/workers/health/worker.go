@@ -43,6 +43,8 @@ type Config struct {
 	// Concurrency is the maximum number of concurrent probes of games whose latest probe
 	// passed, and separately of those whose latest probe failed. Default 32.
 	Concurrency int
+	// HasContainerAddresses is set if the endpoints of games have the addresses of their containers.
+	HasContainerAddresses bool
 	// Logger receives a line per failed pass; nil discards them.
 	Logger *slog.Logger
 }
@@ -156,7 +158,10 @@ func (w *Worker) beginProbe(ctx context.Context, record runtime.RuntimeRecord, c
 // probe probes the game and records the result.
 func (w *Worker) probe(ctx context.Context, record runtime.RuntimeRecord, check operation.HealthCheck) {
 	epoch := w.currentEpoch()
-	target, isKnown := check.Target(record.EngineEndpoint, record.StatePath)
+	target, isKnown := check.Target(operation.HealthSource{
+		ContainerID: record.CurrentContainerID, Endpoint: record.EngineEndpoint, StatePath: record.StatePath, Ports: record.Ports,
+		HasContainerAddress: w.cfg.HasContainerAddresses,
+	})
 	if !isKnown {
 		return
 	}

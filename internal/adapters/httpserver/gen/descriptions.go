@@ -132,12 +132,17 @@ func memberDescriptions() map[string]map[string]string {
 			"port":           "The port of the node; 0 or absent lets the node choose one of its range",
 		},
 		"OperationHealthCheck": {
-			"kind":              "http sends GET requests to the main port, tcp connects to it, heartbeat reads when the game last modified the file heartbeat in its HOME, none checks nothing; default http, or none if health_path is none",
+			"kind":              "http sends GET requests to the main port, tcp connects to it, exec runs a command in the container, heartbeat reads when the game last modified the file heartbeat in its HOME, none checks nothing; default http, exec with a command, or none if health_path is none",
+			"exec":              "The command of the kind exec",
+			"port":              "The name of the TCP port of ports that http and tcp use; default the main port",
 			"path":              "The path of the kind http; default health_path",
 			"start_delay":       "How long after a start failures do not count, such as 30s; the start waits for that much longer",
 			"interval":          "The least time between two checks, or the greatest age of a heartbeat, such as 10s; the node checks no more often than at its own interval",
 			"timeout":           "How long one check may take, such as 2s",
 			"failure_threshold": "The number of failures in a row that make the game unhealthy; 0 or absent means that of the node, which is 3",
+		},
+		"OperationHealthCommand": {
+			"command": "The program, and then each argument, without a shell; the game is healthy if it exits with 0",
 		},
 		"OperationCrashPolicy": {
 			"condition": "Which exits are crashes: any, or on-failure for those with another code than 0; default any", "attempts": "The maximum number of restarts within the window; 0 is none", "window": "The length of the window, such as 10m", "delay": "The time between exit and restart, such as 1s",

@@ -36,7 +36,7 @@ type Spec struct {
 
 // healthFlags are the flags of the health check.
 type healthFlags struct {
-	kind                          string
+	kind, command, port           string
 	startDelay, interval, timeout time.Duration
 	failureThreshold              int
 }
@@ -64,7 +64,9 @@ func (f *Spec) Bind(cmd *cobra.Command) {
 	f.bindPlacement(cmd)
 	flags.StringVar(&f.healthPath, "health-path", "", "HTTP `PATH` that returns 2xx when the game is healthy, or none (default /healthz)")
 	flags.DurationVar(&f.healthTimeout, "health-timeout", 0, "how long a start waits until the game is healthy (default 30s)")
-	flags.StringVar(&f.health.kind, "health", "", "`KIND` of health checks: http|tcp|heartbeat|none, of the main port, or of the file heartbeat in the HOME of the game (default http)")
+	flags.StringVar(&f.health.kind, "health", "", "`KIND` of health checks: http|tcp|exec|heartbeat|none, of the main port, by --health-cmd, or of the file heartbeat in the HOME of the game (default http)")
+	flags.StringVar(&f.health.command, "health-cmd", "", "`COMMAND` of the kind exec, which exits with 0 if the game is healthy: a JSON array such as [\"/game\",\"check\"], or text for sh -c")
+	flags.StringVar(&f.health.port, "health-port", "", "`NAME` of the --game-port that http and tcp checks use (default the main port)")
 	flags.DurationVar(&f.health.startDelay, "health-start-delay", 0, "how long after a start failed health checks do not count")
 	flags.DurationVar(&f.health.interval, "health-interval", 0, "least time between two health checks; the greatest age of a heartbeat (default 10s)")
 	flags.DurationVar(&f.health.timeout, "health-check-timeout", 0, "how long one health check may take (default 2s)")
@@ -80,9 +82,7 @@ func (f *Spec) Bind(cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("stop-signal", cobra.FixedCompletions(operation.StopSignals(), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("crash-condition", cobra.FixedCompletions(
 		[]string{string(operation.CrashAny), string(operation.CrashOnFailure)}, cobra.ShellCompDirectiveNoFileComp))
-	_ = cmd.RegisterFlagCompletionFunc("health", cobra.FixedCompletions([]string{
-		string(operation.HealthKindHTTP), string(operation.HealthKindTCP), string(operation.HealthKindHeartbeat), string(operation.HealthKindNone),
-	}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("health", cobra.FixedCompletions(operation.HealthKinds(), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("on-node-lost", cobra.FixedCompletions(
 		[]string{string(operation.NodeLostKeep), string(operation.NodeLostReschedule)}, cobra.ShellCompDirectiveNoFileComp))
 }
@@ -93,7 +93,8 @@ func (f *Spec) Apply(cmd *cobra.Command, spec *operation.Spec) (bool, error) {
 	memory, errMemory := parseMemory("--memory", f.memory)
 	env, errEnv := parseEnv(f.env, spec.Env)
 	gamePorts, errPorts := parseGamePorts(f.gamePorts)
-	if err := errors.Join(errMemory, errEnv, errPorts); err != nil {
+	healthCommand, errHealth := parseHealthCommand(f.health.command)
+	if err := errors.Join(errMemory, errEnv, errPorts, errHealth); err != nil {
 		return false, err
 	}
 	changed, err := f.applyPlacement(cmd, spec)
@@ -113,6 +114,8 @@ func (f *Spec) Apply(cmd *cobra.Command, spec *operation.Spec) (bool, error) {
 		"health-path":              func() { spec.HealthPath = f.healthPath },
 		"health-timeout":           func() { spec.HealthTimeout = operation.Duration(f.healthTimeout) },
 		"health":                   func() { spec.Health.Kind = operation.HealthKind(f.health.kind) },
+		"health-cmd":               func() { spec.Health.Exec.Command = healthCommand },
+		"health-port":              func() { spec.Health.Port = f.health.port },
 		"health-start-delay":       func() { spec.Health.StartDelay = operation.Duration(f.health.startDelay) },
 		"health-interval":          func() { spec.Health.Interval = operation.Duration(f.health.interval) },
 		"health-check-timeout":     func() { spec.Health.Timeout = operation.Duration(f.health.timeout) },
