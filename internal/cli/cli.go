@@ -31,6 +31,8 @@ type Streams struct {
 	// IsTerminal reports whether Out is a terminal. Only then statuses are colored and long
 	// values are shortened.
 	IsTerminal bool
+	// Width returns the number of columns of the terminal Out, 0 if it is not known. It may be nil.
+	Width func() int
 	// IsErrTerminal reports whether Err is a terminal. Only then progress rewrites a line.
 	IsErrTerminal bool
 }
@@ -40,6 +42,13 @@ func SystemStreams() Streams {
 	return Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, LookupEnv: os.LookupEnv, Now: time.Now,
 		IsTerminal: term.IsTerminal(int(os.Stdout.Fd())), IsErrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
+		Width: func() int {
+			columns, _, err := term.GetSize(int(os.Stdout.Fd()))
+			if err != nil {
+				return 0
+			}
+			return columns
+		},
 	}
 }
 
@@ -202,8 +211,13 @@ func rejectEmptyFlags(cmd *cobra.Command) error {
 }
 
 func (a *app) printer() *output.Printer {
+	width := 0
+	if a.streams.IsTerminal && a.streams.Width != nil {
+		width = a.streams.Width()
+	}
 	return &output.Printer{
-		Out: a.streams.Out, Err: a.streams.Err, Format: output.Format(a.globals.output),
+		Width: width,
+		Out:   a.streams.Out, Err: a.streams.Err, Format: output.Format(a.globals.output),
 		IsTerminal: a.streams.IsTerminal, HasColor: a.globals.hasColor(), NoHeaders: a.globals.noHeaders, Now: a.streams.Now,
 	}
 }

@@ -132,7 +132,7 @@ func (e *eventRows) row(event ports.RuntimeEvent) []string {
 	if e.widths != nil {
 		return []string{
 			record.LastOpAt.UTC().Format("15:04:05"), revision, render.Value(event.GameID), eventChange(event.Type, from, to),
-			e.shorten(render.Cell(record.CurrentContainerID), containerLimit), node, e.shorten(render.Cell(record.CurrentImageRef), imageLimit),
+			e.shorten(render.Cell(record.CurrentContainerID), containerLimit), node, render.Cell(record.CurrentImageRef),
 		}
 	}
 	row := []string{
@@ -184,6 +184,7 @@ func (e *eventRows) printLine(cells []string) error {
 	for i := range e.widths {
 		e.widths[i] = max(e.widths[i], render.Width(cells[i]))
 	}
-	_, err := io.WriteString(e.out, render.Row(cells, e.widths, e.statusColor()))
+	widths := e.fitRows(e.header(), [][]string{cells}, append(e.widths, render.Width(cells[len(cells)-1])))
+	_, err := io.WriteString(e.out, render.Row(cells, widths, e.statusColor()))
 	return err
 }

@@ -59,6 +59,9 @@ type Printer struct {
 	Format   Format
 	// IsTerminal reports whether Out is a terminal. Then long values are shortened.
 	IsTerminal bool
+	// Width is the number of columns of the terminal, in which the rows of tables fit; 0 if it is
+	// not known.
+	Width int
 	// HasColor reports whether statuses are colored.
 	HasColor  bool
 	NoHeaders bool
@@ -99,6 +102,7 @@ func (p *Printer) newEncoder(out io.Writer) encoder {
 func (p *Printer) isWide() bool { return p.Format == FormatWide }
 
 func (p *Printer) printTable(t *render.Table) error {
+	p.fitRows(t.Header, t.Rows, t.Widths(!p.NoHeaders))
 	return t.Write(p.Out, !p.NoHeaders, p.statusColor())
 }
 

@@ -12,12 +12,8 @@ import (
 	"galaxy/rtmanager/internal/ports"
 )
 
-// The numbers of characters to which a terminal's table shortens container ids and
-// images.
-const (
-	containerLimit = 13
-	imageLimit     = 40
-)
+// containerLimit is the number of characters to which a terminal's table shortens container ids.
+const containerLimit = 13
 
 // Records prints records that a command has written. In the default format it prints the
 // summary of each, on one line.
@@ -104,7 +100,7 @@ func (p *Printer) recordTable(records []runtime.VersionedRecord) *render.Table {
 		r := v.Record
 		row := []string{
 			render.Value(r.GameID), StatusText(r), render.Cell(string(r.Health)), render.Cell(r.Region), render.Cell(r.Node),
-			p.shorten(render.Cell(r.CurrentContainerID), containerLimit), p.shorten(render.Cell(r.CurrentImageRef), imageLimit),
+			p.shorten(render.Cell(r.CurrentContainerID), containerLimit), render.Cell(r.CurrentImageRef),
 			p.age(r.CreatedAt),
 		}
 		if p.isWide() {

@@ -16,7 +16,8 @@ type RecordStream struct {
 	printer *Printer
 	encoder encoder
 	out     *bufio.Writer
-	widths  []int             // of the columns; they only grow
+	header  []string
+	widths  []int             // of the columns without cuts; they only grow
 	rows    map[string]string // the last row of each game, without its ages
 }
 
@@ -44,7 +45,12 @@ func (s *RecordStream) Print(records []runtime.VersionedRecord) error {
 		return s.out.Flush()
 	}
 	table := s.printer.recordTable(records)
+	identities := make([]string, len(records))
+	for i, row := range table.Rows {
+		identities[i] = s.identityOf(row)
+	}
 	if s.widths == nil {
+		s.header = slices.Clone(table.Header)
 		s.widths = make([]int, len(table.Header))
 		if !s.printer.NoHeaders {
 			table.Rows = append([][]string{table.Header}, table.Rows...)
@@ -52,8 +58,7 @@ func (s *RecordStream) Print(records []runtime.VersionedRecord) error {
 	}
 	s.writeRows(table.Rows)
 	for i, v := range records {
-		row := table.Rows[len(table.Rows)-len(records)+i]
-		s.rows[v.Record.GameID] = s.identityOf(row)
+		s.rows[v.Record.GameID] = identities[i]
 	}
 	return s.out.Flush()
 }
@@ -109,8 +114,9 @@ func (s *RecordStream) writeRows(rows [][]string) {
 			s.widths[i] = max(s.widths[i], render.Width(cell))
 		}
 	}
+	widths := s.printer.fitRows(s.header, rows, s.widths)
 	for _, row := range rows {
-		_, _ = s.out.WriteString(render.Row(row, s.widths, s.printer.statusColor()))
+		_, _ = s.out.WriteString(render.Row(row, widths, s.printer.statusColor()))
 	}
 }
 

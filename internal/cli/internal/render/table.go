@@ -21,21 +21,31 @@ func (t *Table) Add(cells ...string) { t.Rows = append(t.Rows, cells) }
 // Write writes the table, without its header unless withHeader is set. It passes each
 // cell through color, if that is not nil.
 func (t *Table) Write(out io.Writer, withHeader bool, color func(string) string) error {
-	rows := t.Rows
-	if withHeader {
-		rows = append([][]string{t.Header}, t.Rows...)
-	}
-	widths := make([]int, len(t.Header))
-	for _, row := range rows {
-		for i, text := range row {
-			widths[i] = max(widths[i], Width(text))
-		}
-	}
+	rows, widths := t.lines(withHeader), t.Widths(withHeader)
 	buffered := bufio.NewWriter(out)
 	for _, row := range rows {
 		_, _ = buffered.WriteString(Row(row, widths, color)) // Flush returns the error
 	}
 	return buffered.Flush()
+}
+
+// lines returns the rows, after the header if it is included.
+func (t *Table) lines(withHeader bool) [][]string {
+	if withHeader {
+		return append([][]string{t.Header}, t.Rows...)
+	}
+	return t.Rows
+}
+
+// Widths returns the width of each column, with its header if that is included.
+func (t *Table) Widths(withHeader bool) []int {
+	widths := make([]int, len(t.Header))
+	for _, row := range t.lines(withHeader) {
+		for i, text := range row {
+			widths[i] = max(widths[i], Width(text))
+		}
+	}
+	return widths
 }
 
 // Row returns a line of cells padded to the widths. It does not pad the last cell, so the
