@@ -24,6 +24,11 @@ import (
 //	exitcode N COMMAND    require the exit code N of the command
 //	rename FILE GAME      set the game id of the record in the YAML file
 //	cmpoutput FILE        compare standard output with the file, except for times, ids and ages
+//	gameimages DIR        build the images gameserver:1.0.0 and 1.0.1
+//	downtimes start|end NAME [COUNT]
+//	                      measure the longest time that a game is not ready
+//	nolonger MS MS        compare two such times
+//	stored FILE           write the keys of the store to the file
 //	etcdput, etcddel, etcdcompact
 //	                      change etcd directly
 func TestScripts(t *testing.T) {
@@ -39,6 +44,7 @@ func TestScripts(t *testing.T) {
 			"serve": serveCommand, "watch": watchCommand, "daemon": daemonCommand, "use": useCommand, "await": awaitCommand,
 			"interrupt": signalCommand(syscall.SIGINT), "terminate": signalCommand(syscall.SIGTERM), "kill9": killCommand,
 			"exitcode": exitcodeCommand, "cmpoutput": cmpoutputCommand, "rename": renameCommand,
+			"gameimages": gameImagesCommand, "downtimes": downtimesCommand, "nolonger": noLongerCommand, "stored": storedCommand,
 			"etcdput": etcdPutCommand, "etcddel": etcdDeleteCommand, "etcdcompact": etcdCompactCommand,
 		},
 	})
@@ -70,7 +76,13 @@ func setupScript(env *testscript.Env) error {
 	env.Setenv("BYTE", "\xff")
 	running := processes{}
 	env.Values[processesKey{}] = running
+	watches := map[string]*downtimes{}
+	env.Values[downtimesKey{}] = watches
 	env.Defer(func() {
+		for _, d := range watches {
+			d.cancel()
+			d.done.Wait()
+		}
 		for _, cmd := range running {
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
