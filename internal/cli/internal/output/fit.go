@@ -11,7 +11,7 @@ type cut struct {
 // cuts are the columns, by their headers, that a terminal shortens until a row fits into a line.
 var cuts = map[string]cut{
 	"GAME":      {10, render.CutMiddle},
-	"NODE":      {8, render.CutMiddle},
+	"NODE":      {6, render.CutMiddle},
 	"CONTAINER": {9, render.CutEnd},
 	"IMAGE":     {10, render.CutImage},
 	"API":       {12, render.CutMiddle},
