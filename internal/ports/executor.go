@@ -69,7 +69,7 @@ type OperationRequest struct {
 	// Labels are the labels of a start; nil keeps those of the game.
 	Labels map[string]string
 	// Metadata is that of a start; empty keeps that of the game, and {} removes it.
-	Metadata runtime.Metadata
+	Metadata runtime.Metadata `json:",omitzero"`
 	// StopGrace is how long a stop lets the game exit before it kills it; nil means the
 	// stop grace of the game's spec, and 0 kills at once.
 	StopGrace *time.Duration
