@@ -227,6 +227,7 @@ func TestReleaserEndsReservations(t *testing.T) {
 	defer releaser.Close()
 	for id := range games {
 		releaser.Release(id, "op")
+		releaser.Release(id, "rejected") // of another request for the game, which has no reservation any more
 	}
 	require.Eventually(t, func() bool {
 		found, err := store.Reservations(t.Context(), "eu", "a")

@@ -53,6 +53,9 @@ func (s *Service) execute(ctx context.Context, request ports.OperationRequest, r
 			return operation.Outcome{}, fmt.Errorf("%s %q: %w", request.Kind, request.GameID, operation.ErrBusy)
 		}
 		if outcome, handled, err := s.joinOrReject(ctx, holder, request, report); handled {
+			if id, _, _ := holder.operation(); id != "" && id != request.Origin.OperationID { // otherwise the operation releases it
+				s.release(request.IsReserved, request.GameID, request.Origin.OperationID)
+			}
 			return outcome, err
 		}
 	}

@@ -89,9 +89,14 @@ func requireOnlyOn(t *testing.T, n *nodetest.Node, others ...*nodetest.Node) {
 // requireNoReservation waits until no reservation remains.
 func requireNoReservation(t *testing.T, n *nodetest.Node) {
 	t.Helper()
+	requireNoReservationIn(t, n, "eu")
+}
+
+func requireNoReservationIn(t *testing.T, n *nodetest.Node, region string) {
+	t.Helper()
 	store := etcdreservations.New(n.Config.Client, etcdreservations.Options{Prefix: n.Config.Prefix})
 	require.Eventually(t, func() bool {
-		found, err := store.Reservations(t.Context(), "eu", "")
+		found, err := store.Reservations(t.Context(), region, "")
 		require.NoError(t, err)
 		for _, r := range found {
 			if len(r.Games) > 0 {

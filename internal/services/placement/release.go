@@ -24,8 +24,8 @@ type Releaser struct {
 	lifetime *lifetime.Lifetime
 
 	mu        sync.Mutex
-	waiting   map[string]string // operation by game; guarded by mu
-	isRunning bool              // guarded by mu
+	waiting   map[finishedOperation]bool // guarded by mu
+	isRunning bool                       // guarded by mu
 }
 
 // NewReleaser returns a releaser of the node. It takes values from ctx, but does not end with it.
@@ -33,7 +33,7 @@ func NewReleaser(ctx context.Context, store ports.ReservationStore, self node.Re
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Releaser{store: store, self: self, log: log, lifetime: lifetime.New(ctx), waiting: map[string]string{}}
+	return &Releaser{store: store, self: self, log: log, lifetime: lifetime.New(ctx), waiting: map[finishedOperation]bool{}}
 }
 
 // Release ends the reservation of the operation in the background. Releases that wait for each
@@ -42,7 +42,7 @@ func NewReleaser(ctx context.Context, store ports.ReservationStore, self node.Re
 func (r *Releaser) Release(gameID, operationID string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.waiting[gameID] = operationID
+	r.waiting[finishedOperation{gameID, operationID}] = true
 	if r.isRunning {
 		return
 	}
@@ -69,7 +69,7 @@ func (r *Releaser) run(ctx context.Context) {
 	for {
 		r.mu.Lock()
 		batch := r.waiting
-		r.waiting = map[string]string{}
+		r.waiting = map[finishedOperation]bool{}
 		if len(batch) == 0 || ctx.Err() != nil {
 			r.isRunning = false
 			r.mu.Unlock()
@@ -84,11 +84,14 @@ func (r *Releaser) run(ctx context.Context) {
 	}
 }
 
-// release ends the reservations of the operations, by game, on the node. It repeats that until it
+// finishedOperation is an operation on a game whose reservation ends.
+type finishedOperation struct{ gameID, operationID string }
+
+// release ends the reservations of the operations on the node. It repeats that until it
 // succeeds or ctx ends.
-func release(ctx context.Context, store ports.ReservationStore, ref node.Ref, operations map[string]string) error {
+func release(ctx context.Context, store ports.ReservationStore, ref node.Ref, finished map[finishedOperation]bool) error {
 	for delay := minConflictDelay; ; delay = min(2*delay, maxConflictDelay) {
-		err := tryRelease(ctx, store, ref, operations)
+		err := tryRelease(ctx, store, ref, finished)
 		if err == nil || errors.Is(err, runtime.ErrCorrupt) || errors.Is(err, runtime.ErrReadOnly) {
 			return err
 		}
@@ -98,7 +101,7 @@ func release(ctx context.Context, store ports.ReservationStore, ref node.Ref, op
 	}
 }
 
-func tryRelease(ctx context.Context, store ports.ReservationStore, ref node.Ref, operations map[string]string) error {
+func tryRelease(ctx context.Context, store ports.ReservationStore, ref node.Ref, finished map[finishedOperation]bool) error {
 	reserved, err := store.Reservations(ctx, ref.Region, ref.Name)
 	if err != nil || len(reserved) == 0 {
 		return err
@@ -108,8 +111,7 @@ func tryRelease(ctx context.Context, store ports.ReservationStore, ref node.Ref,
 	}
 	next := reserved[0].Clone()
 	maps.DeleteFunc(next.Games, func(gameID string, r node.Reservation) bool {
-		operationID, found := operations[gameID]
-		return found && r.Operation == operationID
+		return finished[finishedOperation{gameID, r.Operation}]
 	})
 	if len(next.Games) == len(reserved[0].Games) {
 		return nil

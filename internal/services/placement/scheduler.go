@@ -247,7 +247,7 @@ func (s *regionState) copiesOf(refs, excluded map[node.Ref]bool) []node.Reservat
 
 // Release ends the reservation of the operation on the node. It does nothing if there is none.
 func (s *Scheduler) Release(ctx context.Context, ref node.Ref, gameID, operationID string) error {
-	return release(ctx, s.deps.Reservations, ref, map[string]string{gameID: operationID})
+	return release(ctx, s.deps.Reservations, ref, map[finishedOperation]bool{{gameID, operationID}: true})
 }
 
 // regionState is what the nodes of a region run and reserve.
