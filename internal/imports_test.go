@@ -103,7 +103,7 @@ var allowed = map[string][]string{
 
 	"services/lifecycle": {"domain/", "ports", "gameports"},
 	"services/explain":   {"domain/", "ports"},
-	"services/placement": {"domain/", "ports"},
+	"services/placement": {"domain/", "ports", "gameports"},
 	"services/inspect":   {"domain/", "ports"},
 	"services/auth":      {"domain/", "ports"},
 	"services/deletion":  {"domain/", "ports"},

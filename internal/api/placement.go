@@ -20,6 +20,8 @@ type Candidate struct {
 	HasImage      bool          `json:"has_image,omitempty" doc:"Whether the node has reported that it has the image"`
 	Failures      int           `json:"failures,omitempty" doc:"The number of recent failures of the game or its image on the node"`
 	AvoidedTaints int           `json:"avoided_taints,omitempty" doc:"The number of PreferNoSchedule taints that the game does not tolerate"`
+	SpreadValue   string        `json:"spread_value,omitempty" doc:"The value of the label of the node by which the game is spread"`
+	SpreadGames   int           `json:"spread_games,omitzero" doc:"The number of games of the same group on the nodes with that value"`
 	IsPrevious    bool          `json:"is_previous,omitempty" doc:"Whether the game ran on the node last"`
 }
 
@@ -30,6 +32,7 @@ func PlacementFrom(p node.Placement) *Placement {
 		encoded.Nodes = append(encoded.Nodes, Candidate{
 			Region: c.Node.Region, Node: c.Node.Name, Rank: c.Rank, Reason: c.Reason, Used: c.Used, Capacity: c.Capacity,
 			HasImage: c.HasImage, Failures: c.Failures, AvoidedTaints: c.AvoidedTaints, IsPrevious: c.IsPrevious,
+			SpreadValue: c.SpreadValue, SpreadGames: c.SpreadGames,
 		})
 	}
 	return &encoded

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,7 @@ func TestOperationRequests(t *testing.T) {
 				c.want.GameID = "g"
 			}
 			c.want.Origin = ports.Origin{OperationID: "op 1", Actor: "ada", Reason: "why"}
+			c.want.AnyNode = c.want.Kind == operation.KindStart && !slices.Contains(c.args, "--node") && !slices.Contains(c.args, sameSpec) // the file names a node
 			require.Equal(t, c.want, r.onlyRequest(t))
 		})
 	}

@@ -21,6 +21,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/httpserver/peer"
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/node"
+	"galaxy/rtmanager/internal/gameports"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/services/cluster"
 	"galaxy/rtmanager/internal/services/inspect"
@@ -103,10 +104,13 @@ func (h *engineHost) newNode(ctx context.Context, deps hostDependencies) node.No
 	now := time.Now().UTC()
 	labels, _ := deps.cfg.Labels() // validated with the settings
 	taints, _ := deps.cfg.Taints()
+	ports, _ := gameports.ParseRange(deps.cfg.GamePorts)
+	capacity := deps.cfg.Capacity(machineCapacity(ctx, h.engine))
+	capacity.Ports = ports.Size()
 	return node.Node{
 		Region: deps.cfg.Region, Name: deps.cfg.Node, API: advertisedURL(deps.cfg, deps.addr), Version: deps.version,
 		Engine: h.engine.Kind(), Instance: uuid.NewString(), Identity: h.dir.identity, StartedAt: now, Now: now,
-		Capacity: deps.cfg.Capacity(machineCapacity(ctx, h.engine)), Labels: labels, Taints: taints,
+		Capacity: capacity, Labels: labels, Taints: taints,
 		PublicAddress: deps.cfg.PublicAddress, GamePorts: deps.cfg.GamePorts,
 	}
 }

@@ -21,6 +21,8 @@ type RecordFilter struct {
 	Healths []runtime.Health
 	// Ready, if not nil, selects the records that are ready, or those that are not.
 	Ready *bool
+	// HoldsPlace selects the records of the games that use the capacity of their node.
+	HoldsPlace bool
 	// GamePrefix is the start of the game id.
 	GamePrefix string
 	Labels     runtime.LabelSelector
@@ -55,6 +57,7 @@ func (f *RecordFilter) Matches(record runtime.RuntimeRecord) bool {
 		(len(f.Images) == 0 || slices.ContainsFunc(f.Images, func(pattern string) bool { return matchesImage(pattern, record.CurrentImageRef) })) &&
 		matchesOne(f.Healths, record.Health) &&
 		(f.Ready == nil || *f.Ready == record.IsReady()) &&
+		(!f.HoldsPlace || record.HoldsPlace()) &&
 		strings.HasPrefix(record.GameID, f.GamePrefix) &&
 		f.Labels.Matches(record.Labels) &&
 		f.Visible.Contains(record.Region, record.GameID)
@@ -76,7 +79,7 @@ func (f *RecordFilter) MatchesGame(gameID string) bool {
 
 // IsSelective reports whether the filter may select less than every record.
 func (f *RecordFilter) IsSelective() bool {
-	return len(f.Statuses) > 0 || len(f.Regions) > 0 || len(f.Nodes) > 0 || len(f.Images) > 0 || len(f.Healths) > 0 || f.Ready != nil ||
+	return len(f.Statuses) > 0 || len(f.Regions) > 0 || len(f.Nodes) > 0 || len(f.Images) > 0 || len(f.Healths) > 0 || f.Ready != nil || f.HoldsPlace ||
 		f.GamePrefix != "" || !f.Labels.IsEmpty() || f.Visible != nil
 }
 

@@ -39,6 +39,7 @@ func (o Observation) Condition(findings []Finding) (runtime.Condition, bool) {
 	}
 	if o.Record.Status != runtime.StatusRunning && o.EngineError == nil && o.Intent.Current == nil {
 		c.CrashLoop = has(KindCrashLoop)
+		c.RestartPending = o.Record.Status == runtime.StatusStopped && slices.ContainsFunc(findings, func(f Finding) bool { return f.Action == ActionRestart })
 	}
 	return c, true
 }

@@ -97,6 +97,5 @@ func (o Observation) RestoreDelay() time.Duration {
 
 // canRestart reports whether the crash policy allows another restart.
 func (o Observation) canRestart() bool {
-	policy := o.Intent.Spec.WithDefaults().Crash
-	return len(operation.RestartsWithin(o.Intent.Restarts, time.Duration(policy.Window), o.Now)) < policy.Attempts
+	return o.Intent.CanRestart(o.Now)
 }

@@ -35,6 +35,10 @@ type Candidacy struct {
 	Failures int
 	// AvoidedTaints is the number of PreferNoSchedule taints that the game does not tolerate.
 	AvoidedTaints int
+	// SpreadValue is the value of the label of the node by which the game is spread, and SpreadGames the
+	// number of games of its group on the nodes with that value. Both are zero for a game without one.
+	SpreadValue string
+	SpreadGames int
 	// IsPrevious reports that the game ran on the node last.
 	IsPrevious bool
 }

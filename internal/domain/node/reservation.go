@@ -10,6 +10,9 @@ type Reservation struct {
 	Resources
 	// Operation is the id of the operation that starts the game. The reservation ends with it.
 	Operation string `json:"operation"`
+	// Group is the group of games that the game is spread within, KEY=VALUE; empty for a game that
+	// is not spread by a label.
+	Group string `json:"group,omitempty"`
 	// At is when the reservation was made, by the clock of the daemon that made it. It is for
 	// display: no decision depends on it.
 	At time.Time `json:"at"`

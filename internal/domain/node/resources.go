@@ -13,25 +13,33 @@ type Capacity struct {
 	CPUs        float64 `json:"cpus,omitempty" doc:"CPUs; absent if not limited"`
 	MemoryBytes int64   `json:"memory_bytes,omitempty" doc:"Bytes of memory; absent if not limited"`
 	Games       int     `json:"games,omitempty" doc:"The number of games; absent if not limited"`
+	Ports       int     `json:"ports,omitzero" doc:"The number of ports for players of each protocol; absent if the node has no range of ports"`
 }
 
 // Usage is what the games of a node use: those that run, and those that are being started.
 type Usage struct {
 	CPUs        float64 `json:"cpus,omitempty" doc:"CPUs that the games of the node request"`
 	MemoryBytes int64   `json:"memory_bytes,omitempty" doc:"Bytes of memory that the games of the node request"`
-	Games       int     `json:"games,omitempty" doc:"The number of games that run or are being started"`
+	Games       int     `json:"games,omitempty" doc:"The number of games that run, are being started or wait for their restart after a crash"`
+	TCPPorts    int     `json:"tcp_ports,omitzero" doc:"The number of TCP ports of the range of the node that games use"`
+	UDPPorts    int     `json:"udp_ports,omitzero" doc:"The number of UDP ports of the range of the node that games use"`
 }
 
 // Resources is what one game requests of its node.
 type Resources struct {
 	CPUs        float64 `json:"cpus,omitempty"`
 	MemoryBytes int64   `json:"memory_bytes,omitempty"`
+	// TCPPorts and UDPPorts are the numbers of ports of the range of the node.
+	TCPPorts int `json:"tcp_ports,omitzero"`
+	UDPPorts int `json:"udp_ports,omitzero"`
 }
 
 // Add adds one game. A sum of memory that is too large for its type is the largest number.
 func (u *Usage) Add(r Resources) {
 	u.Games++
 	u.CPUs += r.CPUs
+	u.TCPPorts += r.TCPPorts
+	u.UDPPorts += r.UDPPorts
 	if r.MemoryBytes > math.MaxInt64-max(u.MemoryBytes, 0) {
 		u.MemoryBytes = math.MaxInt64
 		return
@@ -57,7 +65,20 @@ func (c Capacity) Shortage(used Usage, r Resources) string {
 		reasons = append(reasons, fmt.Sprintf("has %s of %s memory in use and the game requests %s",
 			formatBytes(used.MemoryBytes), formatBytes(c.MemoryBytes), formatBytes(r.MemoryBytes)))
 	}
+	for _, p := range []struct {
+		protocol        string
+		used, requested int
+	}{{"tcp", used.TCPPorts, r.TCPPorts}, {"udp", used.UDPPorts, r.UDPPorts}} {
+		if c.Ports > 0 && p.requested > 0 && p.used+p.requested > c.Ports {
+			reasons = append(reasons, fmt.Sprintf("has %d of %d %s ports in use and the game requests %d", p.used, c.Ports, p.protocol, p.requested))
+		}
+	}
 	return strings.Join(reasons, " and ")
+}
+
+// IsLimitFor reports whether the capacity limits something that the game requests.
+func (c Capacity) IsLimitFor(r Resources) bool {
+	return c.Games > 0 || c.CPUs > 0 && r.CPUs > 0 || c.MemoryBytes > 0 && r.MemoryBytes > 0 || c.Ports > 0 && r.TCPPorts+r.UDPPorts > 0
 }
 
 // Share returns the largest share of a limited resource that the usage has of the capacity, 0

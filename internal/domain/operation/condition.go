@@ -25,7 +25,7 @@ func (in Intent) ConditionOf(record runtime.RuntimeRecord, now time.Time) runtim
 		c.Operation = in.Current.InProgress()
 	}
 	if record.Status == runtime.StatusRunning {
-		c.CrashLoop = false
+		c.CrashLoop, c.RestartPending = false, false
 	}
 	health := in.healthOf(record)
 	if health != record.Health && in.hasAwaitedHealth(record) {

@@ -132,6 +132,13 @@ func (in Intent) Clone() Intent {
 	return in
 }
 
+// CanRestart reports whether the crash policy of a game that should run has a restart left.
+func (in Intent) CanRestart(now time.Time) bool {
+	policy := in.Spec.WithDefaults().Crash
+	restarts := RestartsWithin(in.Restarts, time.Duration(policy.Window), now)
+	return in.DesiredStatus == runtime.StatusRunning && len(restarts) < policy.Attempts
+}
+
 // RestartsUntil returns the restarts at or before the time; all for nil.
 func RestartsUntil(restarts []time.Time, last *time.Time) []time.Time {
 	return slices.DeleteFunc(slices.Clone(restarts), func(at time.Time) bool { return last != nil && at.After(*last) })

@@ -72,6 +72,11 @@ type Spec struct {
 	Tolerations []node.Toleration `json:"tolerations,omitempty"`
 	// Placement prefers nodes with few games or with many. Default PlacementSpread.
 	Placement PlacementPolicy `json:"placement,omitempty"`
+	// SpreadBy is the label of nodes by which games are spread: nodes are preferred whose value of the
+	// label has the fewest games of the group. SpreadGroup is the label of games whose value is the
+	// group; empty means all games of the region.
+	SpreadBy    string `json:"spread_by,omitempty"`
+	SpreadGroup string `json:"spread_group,omitempty"`
 	// HealthPath is the HTTP path that returns 2xx to a GET when the game is healthy.
 	// Default /healthz. "none" disables the check: the game is healthy while it runs.
 	HealthPath string `json:"health_path,omitempty"`
@@ -130,9 +135,28 @@ const (
 	PlacementPack PlacementPolicy = "pack"
 )
 
-// Requests returns what the game requests of its node.
+// Requests returns what the game requests of its node. Its ports are those that the node chooses.
 func (s Spec) Requests() node.Resources {
-	return node.Resources{CPUs: cmp.Or(s.RequestCPUs, s.CPUs), MemoryBytes: cmp.Or(s.RequestMemoryBytes, s.MemoryBytes)}
+	requests := node.Resources{CPUs: cmp.Or(s.RequestCPUs, s.CPUs), MemoryBytes: cmp.Or(s.RequestMemoryBytes, s.MemoryBytes)}
+	for _, p := range s.Ports {
+		switch {
+		case p.Port != 0:
+		case p.Protocol == runtime.ProtocolUDP:
+			requests.UDPPorts++
+		default:
+			requests.TCPPorts++
+		}
+	}
+	return requests
+}
+
+// GroupOf returns the group of games that a game with the labels is spread within, KEY=VALUE, and the empty
+// text for all games.
+func (s Spec) GroupOf(labels map[string]string) string {
+	if s.SpreadGroup == "" {
+		return ""
+	}
+	return s.SpreadGroup + "=" + labels[s.SpreadGroup]
 }
 
 // NodeLostPolicy specifies what to do with a game whose node is lost.
@@ -278,6 +302,13 @@ func (s Spec) validatePlacement() (faults []error) {
 	addIf(s.RequestMemoryBytes < 0, "request_memory_bytes", "must not be negative")
 	addIf(s.MemoryBytes > 0 && s.RequestMemoryBytes > s.MemoryBytes, "request_memory_bytes", "%d is more than the limit of %d", s.RequestMemoryBytes, s.MemoryBytes)
 	addIf(s.Placement != "" && s.Placement != PlacementSpread && s.Placement != PlacementPack, "placement", "%.64q is neither %q nor %q", s.Placement, PlacementSpread, PlacementPack)
+	for _, label := range [][2]string{{"spread_by", s.SpreadBy}, {"spread_group", s.SpreadGroup}} {
+		if field, key := label[0], label[1]; key != "" {
+			err := node.ValidateLabel(key, "")
+			addIf(err != nil, field, "is no key of a label: %v", err)
+		}
+	}
+	addIf(s.SpreadGroup != "" && s.SpreadBy == "", "spread_group", "needs spread_by, the label of nodes by which the games are spread")
 	addIf(len(s.NodeSelector) > maxSelectors, "node_selector", "has %d labels; at most %d are allowed", len(s.NodeSelector), maxSelectors)
 	for _, key := range slices.Sorted(maps.Keys(s.NodeSelector)) {
 		if err := node.ValidateLabel(key, s.NodeSelector[key]); err != nil {

@@ -22,6 +22,9 @@ type Condition struct {
 	Restarts int64 `json:"restarts,omitzero"`
 	// CrashLoop reports that the game crashed and has no restart left.
 	CrashLoop bool `json:"crash_loop,omitzero"`
+	// RestartPending reports that the game crashed and is going to be restarted. It keeps its place on
+	// its node.
+	RestartPending bool `json:"restart_pending,omitzero"`
 	// NodeLostAt is when the loss of the game's node was detected; nil if it is not lost.
 	NodeLostAt *time.Time `json:"node_lost_at,omitempty"`
 	// Operation is the operation in progress; nil if there is none.
@@ -80,6 +83,13 @@ func (r RuntimeRecord) IsReady() bool {
 	return r.Status == StatusRunning && r.NodeLostAt == nil && (r.Health == HealthHealthy || r.Health == HealthNone)
 }
 
+// HoldsPlace reports whether the game uses the capacity of its node: it runs, or it is going to run there
+// without another start: it waits for its restart after a crash, or an operation has stopped it in between.
+func (r RuntimeRecord) HoldsPlace() bool {
+	isBetween := r.Operation != nil && r.DesiredStatus == StatusRunning && r.Operation.Kind != "stop"
+	return r.Node != "" && (r.Status == StatusRunning || r.Status == StatusStopped && (r.RestartPending || isBetween))
+}
+
 // WithHealth returns the condition with the health. HealthSince becomes now if the health
 // changes.
 func (c Condition) WithHealth(health Health, now time.Time) Condition {
@@ -124,5 +134,5 @@ func (c Condition) Equal(other Condition) bool {
 	}
 	return sameOperation && c.DesiredStatus == other.DesiredStatus && c.Health == other.Health &&
 		equalTimes(c.HealthSince, other.HealthSince) && c.Restarts == other.Restarts &&
-		c.CrashLoop == other.CrashLoop && equalTimes(c.NodeLostAt, other.NodeLostAt)
+		c.CrashLoop == other.CrashLoop && c.RestartPending == other.RestartPending && equalTimes(c.NodeLostAt, other.NodeLostAt)
 }

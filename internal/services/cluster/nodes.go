@@ -26,10 +26,10 @@ func (s *Service) Nodes(ctx context.Context) (node.List, error) {
 	if err != nil {
 		return node.List{}, err
 	}
-	games, used := countGames(read), placement.Load{}
+	games, used, ranges := countGames(read), placement.Load{}, placement.RangesOf(overview.Present)
 	for _, ofNode := range read {
 		for _, found := range ofNode {
-			used.Add(found.Record)
+			used.Add(found.Record, ranges)
 		}
 	}
 	nodes := node.List{IsStale: overview.IsStale, Regions: overview.Regions(games)}

@@ -81,7 +81,7 @@ func (s *Service) newSearch(ctx context.Context, region string, previous node.Re
 	}
 	region = cmp.Or(region, s.self.Region)
 	search := placement.Request{
-		GameID: request.GameID, OperationID: request.Origin.OperationID, Spec: specOf(request, intent),
+		GameID: request.GameID, OperationID: request.Origin.OperationID, Spec: specOf(request, intent), Labels: labelsOf(request, intent),
 		Region: region, Nodes: placement.Candidates(present, region), Excluded: map[node.Ref]string{},
 		Failures: placement.RecentFailures(intent.Recent), Previous: previous, Preferred: s.self,
 	}
@@ -97,7 +97,7 @@ func (s *Service) newSearch(ctx context.Context, region string, previous node.Re
 // newNamedSearch returns the search for a start on one node.
 func newNamedSearch(n node.Node, request ports.OperationRequest, intent operation.Intent) placement.Request {
 	return placement.Request{
-		GameID: request.GameID, OperationID: request.Origin.OperationID, Spec: specOf(request, intent),
+		GameID: request.GameID, OperationID: request.Origin.OperationID, Spec: specOf(request, intent), Labels: labelsOf(request, intent),
 		Region: n.Region, Nodes: []node.Node{n}, IsNamed: true,
 	}
 }
@@ -108,6 +108,14 @@ func specOf(request ports.OperationRequest, intent operation.Intent) operation.S
 		return *request.Spec
 	}
 	return intent.Spec
+}
+
+// labelsOf returns the labels of a request, or the previous ones of the game.
+func labelsOf(request ports.OperationRequest, intent operation.Intent) map[string]string {
+	if request.Labels != nil {
+		return request.Labels
+	}
+	return intent.Labels
 }
 
 // offerSource implements placement.OfferSource.

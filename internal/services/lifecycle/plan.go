@@ -197,6 +197,7 @@ func hasSameOtherSettings(a, b operation.Spec) bool {
 	return a.HealthCheck().Equal(b.HealthCheck()) && a.HealthTimeout == b.HealthTimeout && a.StopGrace == b.StopGrace &&
 		a.Crash == b.Crash && a.OnNodeLost == b.OnNodeLost && slices.Equal(a.Regions, b.Regions) &&
 		a.Requests() == b.Requests() && a.Placement == b.Placement &&
+		a.SpreadBy == b.SpreadBy && a.SpreadGroup == b.SpreadGroup &&
 		maps.Equal(a.NodeSelector, b.NodeSelector) && slices.Equal(a.Tolerations, b.Tolerations)
 }
 

@@ -27,12 +27,13 @@ func (s *Service) remediateRecord(ctx context.Context, f drift.Finding, origin p
 	}
 	switch f.Action {
 	case drift.ActionMarkStopped:
-		return s.transition(ctx, *record, runtime.StatusStopped, container.Container{}, origin)
+		condition := s.stoppedCondition(*record, intent.Intent)
+		return s.transition(ctx, *record, runtime.StatusStopped, container.Container{}, &condition, origin)
 	case drift.ActionMarkRemoved:
 		if err := s.confirmAbsent(ctx, f); err != nil {
 			return err
 		}
-		return s.transition(ctx, *record, runtime.StatusRemoved, container.Container{}, origin)
+		return s.transition(ctx, *record, runtime.StatusRemoved, container.Container{}, nil, origin)
 	case drift.ActionMarkRunning:
 		return s.markRunning(ctx, f, origin, *record)
 	default:
@@ -40,9 +41,20 @@ func (s *Service) remediateRecord(ctx context.Context, f drift.Finding, origin p
 	}
 }
 
+// stoppedCondition returns the condition of the record of a game that has exited. A game that its crash policy is
+// going to restart keeps its place on the node from this write on.
+func (s *Service) stoppedCondition(record runtime.RuntimeRecord, intent operation.Intent) runtime.Condition {
+	stopped := record.Clone()
+	stopped.Status = runtime.StatusStopped
+	condition := intent.ConditionOf(stopped, s.now())
+	condition.Health, condition.HealthSince = "", nil
+	condition.RestartPending = intent.CanRestart(s.now())
+	return condition
+}
+
 // transition changes the status of the record, if it still has its status and container.
-// c is the container of a record that becomes running, for its endpoint.
-func (s *Service) transition(ctx context.Context, record runtime.RuntimeRecord, to runtime.Status, c container.Container, origin ports.Origin) error {
+// c is the container of a record that becomes running, for its endpoint. A nil condition keeps the current one.
+func (s *Service) transition(ctx context.Context, record runtime.RuntimeRecord, to runtime.Status, c container.Container, condition *runtime.Condition, origin ports.Origin) error {
 	fence, err := s.currentFence()
 	if err != nil {
 		return err
@@ -51,7 +63,7 @@ func (s *Service) transition(ctx context.Context, record runtime.RuntimeRecord, 
 		UpdateStatusInput: ports.UpdateStatusInput{
 			GameID: record.GameID, ExpectedFrom: record.Status, ExpectedContainerID: record.CurrentContainerID, To: to, Now: s.now(),
 		},
-		Endpoint: endpointAfter(record.EngineEndpoint, to, c), Ports: c.Ports, Origin: origin, Fence: &fence,
+		Endpoint: endpointAfter(record.EngineEndpoint, to, c), Ports: c.Ports, Condition: condition, Origin: origin, Fence: &fence,
 	})
 	if err != nil {
 		return fmt.Errorf("set the record of %q to %s: %w", record.GameID, to, err)
@@ -81,7 +93,7 @@ func (s *Service) markRunning(ctx context.Context, f drift.Finding, origin ports
 	if c.State != container.StateRunning {
 		return fmt.Errorf("container %s is no longer running: %w", c.ID, runtime.ErrConflict)
 	}
-	return s.transition(ctx, record, runtime.StatusRunning, c, origin)
+	return s.transition(ctx, record, runtime.StatusRunning, c, nil, origin)
 }
 
 // confirmAbsent returns nil if the engine has no container with this ID. It inspects the

@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"galaxy/rtmanager/internal/domain/container"
-	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -125,7 +124,8 @@ func isPlainTransition(current runtime.RuntimeRecord, to runtime.Status, contain
 
 // hasRequests reports whether the record has the requests of the operation's spec.
 func (e *execution) hasRequests(record runtime.RuntimeRecord) bool {
-	return node.Resources{CPUs: record.RequestCPUs, MemoryBytes: record.RequestMemoryBytes} == e.op().Spec.Requests()
+	requests := e.op().Spec.Requests()
+	return record.RequestCPUs == requests.CPUs && record.RequestMemoryBytes == requests.MemoryBytes
 }
 
 // hasLabels reports whether the record has the labels that the operation gives the game.

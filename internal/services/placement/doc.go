@@ -9,12 +9,14 @@
 //  5. Among those, the one with the fewest PreferNoSchedule taints precedes the others.
 //  6. Among those, the node on which the game ran last precedes the others: it may have the
 //     game's state.
-//  7. Among those, the node with the lowest share in use is selected, and otherwise the one
+//  7. Among those, the nodes come first whose value of the label by which the game is spread has the fewest
+//     games of its group.
+//  8. Among those, the node with the lowest share in use is selected, and otherwise the one
 //     with the fewest games; to pack, the most. An image that must be pulled counts as one
 //     game.
-//  8. Among equals, the preferred node, and otherwise the first by region and name.
+//  9. Among equals, the preferred node, and otherwise the first by region and name.
 //
-// candidates.go has rule 2, and select.go the others, as pure functions. A Scheduler
+// candidates.go has rule 2, spread.go counts for rule 7, and select.go has the others, as pure functions. A Scheduler
 // (scheduler.go) counts what the games of each node use, and reserves the selected node by
 // compare-and-swap, so that several daemons together place no more games on a node than it has
 // space for. A reservation ends with its operation: the node's Releaser (release.go) removes it. One

@@ -51,7 +51,7 @@ func (p *Placer) SelectNext(ctx context.Context, gameID string, op operation.Ope
 // newRequest returns the search for the next node of the operation.
 func (p *Placer) newRequest(ctx context.Context, gameID string, op operation.Operation, present []node.Node) Request {
 	request := Request{
-		GameID: gameID, OperationID: op.ID, Region: op.Region, Spec: op.Spec, Nodes: Candidates(present, op.Region),
+		GameID: gameID, OperationID: op.ID, Region: op.Region, Spec: op.Spec, Labels: op.Labels, Nodes: Candidates(present, op.Region),
 		Excluded: map[node.Ref]string{},
 	}
 	failed := op.Attempts
@@ -94,7 +94,7 @@ func (p *Placer) ReserveTarget(ctx context.Context, gameID string, op operation.
 		target.Settings.Cordoned = nil
 	}
 	selection, err := p.Scheduler.Select(ctx, Request{
-		GameID: gameID, OperationID: op.ID, Region: target.Region, Spec: op.Spec, Nodes: []node.Node{target}, IsNamed: true,
+		GameID: gameID, OperationID: op.ID, Region: target.Region, Spec: op.Spec, Labels: op.Labels, Nodes: []node.Node{target}, IsNamed: true,
 	})
 	if err == nil && selection.Selected.IsZero() {
 		err = &node.NoCapacityError{Region: target.Region, Node: target.Ref(), Nodes: selection.Nodes}

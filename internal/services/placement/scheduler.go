@@ -117,7 +117,7 @@ func (s *Scheduler) Select(ctx context.Context, request Request) (Selection, err
 // Explain checks the nodes as Select does, and reserves nothing.
 func (s *Scheduler) Explain(ctx context.Context, request Request) (node.Placement, error) {
 	request.Nodes = Candidates(request.Nodes, request.Region)
-	state, err := s.readRegion(ctx, request.Region)
+	state, err := s.readRegion(ctx, request.Region, request.Nodes)
 	if err != nil {
 		return node.Placement{}, err
 	}
@@ -130,8 +130,7 @@ func isUnlimited(request Request) bool {
 	if len(request.Nodes) == 0 {
 		return true
 	}
-	limits, requests := request.Nodes[0].Capacity, request.Spec.Requests()
-	isLimited := limits.Games > 0 || limits.CPUs > 0 && requests.CPUs > 0 || limits.MemoryBytes > 0 && requests.MemoryBytes > 0
+	isLimited := request.Nodes[0].Capacity.IsLimitFor(request.Spec.Requests())
 	return len(request.Nodes) == 1 && !isLimited
 }
 
@@ -201,8 +200,12 @@ const (
 // placeBatch selects and reserves a node for each request. It repeats that until no other daemon
 // changes the reservations of those nodes in between.
 func (s *Scheduler) placeBatch(ctx context.Context, region string, batch []*pendingRequest) ([]result, error) {
+	var nodes []node.Node
+	for _, pending := range batch {
+		nodes = append(nodes, pending.Nodes...)
+	}
 	for delay := minConflictDelay; ; delay = min(2*delay, maxConflictDelay) {
-		state, err := s.readRegion(ctx, region)
+		state, err := s.readRegion(ctx, region, nodes)
 		if err != nil {
 			return nil, err
 		}
@@ -252,15 +255,23 @@ func (s *Scheduler) Release(ctx context.Context, ref node.Ref, gameID, operation
 
 // regionState is what the nodes of a region run and reserve.
 type regionState struct {
-	running  Load // without the games that have a reservation on the same node
+	running  Load         // without the games that have a reservation on the same node
+	games    []placedGame // those of running
 	reserved map[node.Ref]*node.Reservations
 	changed  map[node.Ref]bool // of reserved: those with a new reservation
 	obsolete map[node.Ref]bool // of reserved: those without some that have expired or were replaced
 }
 
+// placedGame is a game that uses a node.
+type placedGame struct {
+	id     string
+	node   node.Ref
+	labels map[string]string
+}
+
 // readRegion reads the reservations, and then the running games as of that revision or later. A
 // game whose reservation ended before is among the running games.
-func (s *Scheduler) readRegion(ctx context.Context, region string) (*regionState, error) {
+func (s *Scheduler) readRegion(ctx context.Context, region string, nodes []node.Node) (*regionState, error) {
 	reservations, err := s.deps.Reservations.Reservations(ctx, region, "")
 	if err != nil {
 		return nil, err
@@ -273,14 +284,16 @@ func (s *Scheduler) readRegion(ctx context.Context, region string) (*regionState
 	if err := s.dropExpired(ctx, region, state); err != nil {
 		return nil, err
 	}
-	query := ports.PageQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}, Regions: []string{region}}, Limit: ports.MaxPageLimit}
+	ranges := RangesOf(nodes)
+	query := ports.PageQuery{RecordFilter: ports.RecordFilter{HoldsPlace: true, Regions: []string{region}}, Limit: ports.MaxPageLimit}
 	for page, err := range ports.AllPages(ctx, s.deps.Records, query) {
 		if err != nil {
 			return nil, fmt.Errorf("count the running games of each node: %w", err)
 		}
 		for _, found := range page.Records {
 			if !state.hasReservation(node.RefOf(found.Record), found.Record.GameID) {
-				state.running.Add(found.Record)
+				state.running.Add(found.Record, ranges)
+				state.games = append(state.games, placedGame{found.Record.GameID, node.RefOf(found.Record), found.Record.Labels})
 			}
 		}
 	}
@@ -366,6 +379,7 @@ func (s *regionState) countUnreserved(offers map[node.Ref]node.Offer) map[node.R
 // complete adds what the nodes use to the request, and excludes those whose reservations cannot be read.
 func (s *regionState) complete(request Request) Request {
 	request.Load, request.Unreserved = s.loadWithout(request.GameID), s.countUnreserved(request.Offers)
+	request.SpreadGames = s.countSpread(request)
 	request.Excluded = maps.Clone(request.Excluded)
 	for ref, reserved := range s.reserved {
 		if reserved.Fault == nil {
@@ -401,7 +415,7 @@ func (s *regionState) place(request Request, now time.Time) result {
 	if s.reserved[ref] == nil {
 		s.reserved[ref] = &node.Reservations{Node: ref, Games: map[string]node.Reservation{}}
 	}
-	s.reserved[ref].Games[request.GameID] = node.Reservation{Resources: request.Spec.Requests(), Operation: request.OperationID, At: now.UTC()}
+	s.reserved[ref].Games[request.GameID] = node.Reservation{Resources: request.Spec.Requests(), Operation: request.OperationID, Group: groupOf(request), At: now.UTC()}
 	s.changed[ref] = true
 	return result{placement: placement, isHeld: true}
 }

@@ -9,6 +9,7 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/gameports"
 )
 
 // Request is the search for the node of one game.
@@ -22,6 +23,11 @@ type Request struct {
 	Spec operation.Spec
 	// Nodes are the present nodes, ordered by region and name.
 	Nodes []node.Node
+	// Labels are those of the game. Spec.SpreadGroup names one of them.
+	Labels map[string]string
+	// SpreadGames counts the games of the group of the game by the value of the label Spec.SpreadBy of their
+	// node.
+	SpreadGames map[string]int
 	// Excluded has the nodes that must not be selected, with the reason, such as "is cordoned".
 	Excluded map[node.Ref]string
 	// IsNamed reports that the caller named the only node: its taints do not matter.
@@ -58,6 +64,7 @@ func Select(request Request) node.Placement {
 			node.Candidacy{
 				Node: ref, Reason: request.exclusion(n, used), Used: used, Capacity: n.Capacity, HasImage: request.Offers[ref].HasImage,
 				Failures: request.failures(ref), AvoidedTaints: request.countAvoided(n), IsPrevious: ref == request.Previous,
+				SpreadValue: n.Labels[request.Spec.SpreadBy], SpreadGames: request.SpreadGames[n.Labels[request.Spec.SpreadBy]],
 			},
 			request.rank(n),
 		})
@@ -100,11 +107,25 @@ func (r Request) rank(n node.Node) []int {
 		oneIf(isMissing && n.Engine == container.EngineKindProcess), // it cannot pull
 		r.countAvoided(n),
 		oneIf(ref != r.Previous),
+		r.spreadRank(n),
 		direction * perMille(n.Capacity.Share(used)),
 		direction * used.Games,
 		oneIf(isMissing),
 		oneIf(ref != r.Preferred),
 	}
+}
+
+// spreadRank returns the number of games of the group on the nodes that have the same value of the label by
+// which the game is spread. A node without the label comes last.
+func (r Request) spreadRank(n node.Node) int {
+	value, isLabeled := n.Labels[r.Spec.SpreadBy]
+	switch {
+	case r.Spec.SpreadBy == "":
+		return 0
+	case !isLabeled:
+		return math.MaxInt
+	}
+	return r.SpreadGames[value]
 }
 
 // failures returns the recent failures of the game on the node, and of its image.
@@ -122,10 +143,11 @@ func oneIf(condition bool) int {
 // Load is what the games of each node use.
 type Load map[node.Ref]node.Usage
 
-// Add counts the record if its game runs on a node.
-func (l Load) Add(record runtime.RuntimeRecord) {
-	if record.Status == runtime.StatusRunning && record.Node != "" {
-		l.AddGame(node.RefOf(record), RequestsOf(record))
+// Add counts the record if its game uses its node. ranges are the ranges of ports of the nodes.
+func (l Load) Add(record runtime.RuntimeRecord, ranges map[node.Ref]gameports.Range) {
+	if record.HoldsPlace() {
+		ref := node.RefOf(record)
+		l.AddGame(ref, requestsOf(record, ranges[ref]))
 	}
 }
 
@@ -136,9 +158,30 @@ func (l Load) AddGame(ref node.Ref, requests node.Resources) {
 	l[ref] = used
 }
 
-// RequestsOf returns what the game of the record requests of its node.
-func RequestsOf(record runtime.RuntimeRecord) node.Resources {
-	return node.Resources{CPUs: record.RequestCPUs, MemoryBytes: record.RequestMemoryBytes}
+// requestsOf returns what the game of the record uses of its node, whose ports for players are in the range.
+func requestsOf(record runtime.RuntimeRecord, ports gameports.Range) node.Resources {
+	used := node.Resources{CPUs: record.RequestCPUs, MemoryBytes: record.RequestMemoryBytes}
+	for _, p := range record.Ports {
+		switch {
+		case !ports.Contains(p.Port):
+		case p.Protocol == runtime.ProtocolUDP:
+			used.UDPPorts++
+		default:
+			used.TCPPorts++
+		}
+	}
+	return used
+}
+
+// RangesOf returns the ranges of ports of the nodes that have one.
+func RangesOf(nodes []node.Node) map[node.Ref]gameports.Range {
+	ranges := map[node.Ref]gameports.Range{}
+	for _, n := range nodes {
+		if parsed, err := gameports.ParseRange(n.GamePorts); err == nil && parsed.Size() > 0 { // a node announces a valid one
+			ranges[n.Ref()] = parsed
+		}
+	}
+	return ranges
 }
 
 // RecentFailures counts, by node, the failed reschedules of a game and its starts that failed for a

@@ -226,7 +226,7 @@ func (w *Worker) move(ctx context.Context, drain node.Drain, gameID string) (nod
 	reasons := ""
 	for _, region := range append([]string{w.cfg.Region}, intent.Intent.Spec.Regions...) {
 		selection, err := w.deps.Placement.Select(ctx, placement.Request{
-			GameID: gameID, OperationID: operationID, Spec: intent.Intent.Spec, Region: region, Nodes: nodes, Failures: failures,
+			GameID: gameID, OperationID: operationID, Spec: intent.Intent.Spec, Labels: intent.Intent.Labels, Region: region, Nodes: nodes, Failures: failures,
 			Excluded: map[node.Ref]string{w.self: "is drained"},
 		})
 		if err != nil {

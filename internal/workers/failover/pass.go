@@ -217,7 +217,7 @@ func (r *region) reschedule(ctx context.Context, p *pass, game *lostGame) error 
 	}
 	for _, name := range append([]string{r.name}, spec.Regions...) {
 		selection, err := r.deps.Placement.Select(ctx, placement.Request{
-			GameID: gameID, OperationID: operationID, Region: name, Spec: spec, Nodes: p.present,
+			GameID: gameID, OperationID: operationID, Region: name, Spec: spec, Labels: game.found.Record.Labels, Nodes: p.present,
 			Failures: placement.RecentFailures(game.intent.Intent.Recent), Excluded: excluded,
 		})
 		if err != nil {

@@ -18,6 +18,7 @@ type placementFlags struct {
 	placement, requestMemory  string
 	nodeSelector, tolerations []string
 	requestCPUs               float64
+	spreadBy, spreadGroup     string
 }
 
 func (f *placementFlags) bindPlacement(cmd *cobra.Command) {
@@ -27,6 +28,8 @@ func (f *placementFlags) bindPlacement(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.nodeSelector, "node-selector", nil, "label that the node must have, `KEY=VALUE`, repeatable")
 	flags.StringArrayVar(&f.tolerations, "toleration", nil, "taint of nodes on which the game may run nevertheless, `KEY[=VALUE][:EFFECT]`, repeatable")
 	flags.StringVar(&f.placement, "placement", "", "node to prefer: `spread|pack`, the one with the lowest or the highest share in use (default spread)")
+	flags.StringVar(&f.spreadBy, "spread-by", "", "prefer nodes whose value of the `LABEL`, such as zone, has the fewest games of the group")
+	flags.StringVar(&f.spreadGroup, "spread-group", "", "`LABEL` of games whose value is the group of --spread-by (default all games of the region)")
 	_ = cmd.RegisterFlagCompletionFunc("placement", cobra.FixedCompletions(
 		[]string{string(operation.PlacementSpread), string(operation.PlacementPack)}, cobra.ShellCompDirectiveNoFileComp))
 }
@@ -46,6 +49,8 @@ func (f *placementFlags) applyPlacement(cmd *cobra.Command, spec *operation.Spec
 		"request-memory": func() { spec.RequestMemoryBytes = memory },
 		"node-selector":  func() { spec.NodeSelector = selector },
 		"toleration":     func() { spec.Tolerations = tolerations },
+		"spread-by":      func() { spec.SpreadBy = f.spreadBy },
+		"spread-group":   func() { spec.SpreadGroup = f.spreadGroup },
 		"placement":      func() { spec.Placement = operation.PlacementPolicy(f.placement) },
 	} {
 		if cmd.Flags().Changed(name) {

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -27,14 +28,22 @@ func (p *Printer) Placement(gameID string, placement api.Placement) error {
 	if _, err := fmt.Fprintf(p.Out, "%s start (dry run): %s\n", render.Value(gameID), text); err != nil {
 		return err
 	}
+	isSpread := slices.ContainsFunc(placement.Nodes, func(c api.Candidate) bool { return c.SpreadValue != "" })
 	t := &render.Table{Header: []string{"RANK", "REGION", "NODE", "GAMES", "CPUS", "MEMORY", "IMAGE", "FAILURES", "REASON"}}
+	if isSpread {
+		t.Header = slices.Insert(t.Header, 8, "SPREAD")
+	}
 	for _, c := range placement.Nodes {
 		rank := "-"
 		if c.Rank > 0 {
 			rank = strconv.Itoa(c.Rank)
 		}
-		t.Add(rank, render.Cell(c.Region), render.Cell(c.Node), gameCountText(c.Used, c.Capacity), cpusText(c.Used, c.Capacity), memoryText(c.Used, c.Capacity),
-			yesOrDash(c.HasImage), strconv.Itoa(c.Failures), render.SentenceCell(c.Reason))
+		row := []string{rank, render.Cell(c.Region), render.Cell(c.Node), gameCountText(c.Used, c.Capacity), cpusText(c.Used, c.Capacity), memoryText(c.Used, c.Capacity),
+			yesOrDash(c.HasImage), strconv.Itoa(c.Failures), render.SentenceCell(c.Reason)}
+		if isSpread {
+			row = slices.Insert(row, 8, render.Cell(fmt.Sprintf("%s: %d", cmp.Or(c.SpreadValue, "-"), c.SpreadGames)))
+		}
+		t.Add(row...)
 	}
 	return p.printTable(t)
 }
