@@ -21,7 +21,7 @@ var allowed = map[string][]string{
 	"domain/container":  {"domain/runtime"},
 	"domain/node":       {"domain/runtime", "domain/container"},
 	"domain/drift":      {"domain/"},
-	"domain/access":     {"domain/node"},
+	"domain/access":     {"domain/runtime", "domain/node"},
 	"domain/audit":      {},
 	"domain/membership": {},
 	"domain/rollout":    {"domain/runtime"},

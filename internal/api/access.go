@@ -34,6 +34,7 @@ type Decision struct {
 	Allowed    bool              `json:"allowed" doc:"Whether the subject has the permission"`
 	Subject    string            `json:"subject" doc:"The subject; empty if the daemon does not authenticate callers"`
 	Permission access.Permission `json:"permission" doc:"The permission that the verb needs"`
+	Reason     string            `json:"reason,omitempty" doc:"Why the subject does not have the permission"`
 }
 
 // Tokens is the response of GET /v1/tokens.
@@ -89,5 +90,5 @@ type Roles struct {
 // RoleChange is the body of POST /v1/roles/grant and of POST /v1/roles/revoke.
 type RoleChange struct {
 	Subject string `json:"subject" doc:"The subject or group, such as user:ada, token:ci, oidc:ada@example.com, group:ops or oidc-group:ops"`
-	Grant   string `json:"grant,omitempty" doc:"ROLE[@REGION,…][:GAMES,…], such as operator@eu,us:chess-*. A revocation without it removes every role of the subject"`
+	Grant   string `json:"grant,omitempty" doc:"ROLE[/LABEL=VALUE,…][@REGION,…][:GAMES,…], such as operator/env=prod@eu,us:chess-*. A revocation without it removes every role of the subject"`
 }

@@ -105,6 +105,12 @@ func TestTokensAndRoles(t *testing.T) {
 	require.Equal(t, "token:ci has no granted role; roles that the token was created with remain\n", admin.runOK("role", "revoke", "token:ci", "reader@us"))
 	require.NotContains(t, ci.runOK("list"), "go-1")
 
+	require.Equal(t, "token:ci has operator/env=prod,team=a@us\n", admin.runOK("role", "grant", "token:ci", "operator@us", "--label", "team=a", "--label", "env=prod"))
+	limited := ci.run("can-i", "stop", "go-1")
+	limited.requireCode(t, 1, "a game without the labels")
+	require.Equal(t, "no: token:ci lacks the permission operate for game go-1 in region us (granted for games with the labels env=prod,team=a)\n", limited.out)
+	admin.runOK("role", "revoke", "token:ci", "operator@us", "--label", "env=prod,team=a")
+
 	require.Equal(t, "token ci revoked\n", admin.runOK("token", "revoke", "ci"))
 	revoked := ci.run("list")
 	revoked.requireCode(t, 1, "list with a revoked token")
@@ -120,7 +126,7 @@ func TestInvalidAccessCommands(t *testing.T) {
 		2: {
 			"token create", "token create a b", "token create x --role root", "token create x --role reader@eu --regions us", "token create x --games a",
 			"token create x --expires -1h", "token revoke", "role grant user:ada", "role grant ada reader", "role grant user:ada root", "role revoke", "role revoke ada",
-			"role grant node:eu/n1 admin", "can-i", "can-i fly", "token x", "role x",
+			"role grant node:eu/n1 admin", "role grant user:ada reader --label team", "role grant user:ada none --label a=b", "role grant user:ada reader/a=b --label a=b", "role revoke user:ada --label a=b", "can-i", "can-i fly", "token x", "role x",
 		},
 		3: {"token create root --role reader"},
 		4: {"token revoke missing", "role revoke user:ada", "role revoke user:ada reader"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,10 +14,10 @@ import (
 )
 
 // roleHelp describes the form of a role.
-const roleHelp = `A role is reader, operator, executor, admin or none, and may be followed by regions and games:
-ROLE[@REGION,…][:GAMES,…], where GAMES is an id or a prefix with *. The role none denies
-everything, in spite of all other roles. The role executor reads, and runs commands in
-games with "rtmanager exec"; only it and admin do.`
+const roleHelp = `A role is reader, operator, executor, admin or none, and may be followed by labels, regions
+and games: ROLE[/LABEL=VALUE,…][@REGION,…][:GAMES,…], where GAMES is an id or a prefix with *.
+The role none denies everything, in spite of all other roles. The role executor reads, and
+runs commands in games with "rtmanager exec"; only it and admin do.`
 
 func (a *app) roleCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -31,6 +32,7 @@ every daemon within 5 seconds, also for open streams. Only administrators may us
 		Example: `  rtmanager role                                    # list them
   rtmanager role grant user:ada admin
   rtmanager role grant oidc-group:eu-ops operator@eu
+  rtmanager role grant token:team-a operator --label team=a
   rtmanager role revoke user:ada`,
 		Args: requireNoArguments,
 		RunE: a.runE(func(cmd *cobra.Command, _ []string) error { return a.listRoles(cmd.Context()) }),
@@ -62,14 +64,18 @@ func (a *app) listRoles(ctx context.Context) error {
 }
 
 func (a *app) grantRoleCommand() *cobra.Command {
-	return &cobra.Command{
+	var labels []string
+	cmd := &cobra.Command{
 		Use:   "grant SUBJECT ROLE",
 		Short: "Grant a role to a subject or group",
-		Long: `Grant adds a role to those of a subject or group.
+		Long: `Grant adds a role to those of a subject or group. With --label the role is for games with the
+label; several of them must all match. Such a caller can start games with these labels only,
+and can change neither them nor the labels of other games into them.
 
 ` + roleHelp,
 		Example: `  rtmanager role grant token:ci 'operator@eu,us:chess-*'
   rtmanager role grant oidc:ada@example.com reader
+  rtmanager role grant token:team-a operator@eu --label team=a --label env=prod
   rtmanager role grant group:contractors none`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
@@ -78,19 +84,26 @@ func (a *app) grantRoleCommand() *cobra.Command {
 			return nil
 		},
 		ValidArgsFunction: completeRoleArguments,
-		RunE: a.changeRoles(func(ctx context.Context, client *httpclient.Client, subject string, grant *access.Grant) (access.Binding, error) {
+		RunE: a.changeRoles(&labels, func(ctx context.Context, client *httpclient.Client, subject string, grant *access.Grant) (access.Binding, error) {
 			return client.GrantRole(ctx, subject, *grant)
 		}),
 	}
+	bindRoleLabels(cmd, &labels)
+	return cmd
+}
+
+// bindRoleLabels declares the flag --label.
+func bindRoleLabels(cmd *cobra.Command, labels *[]string) {
+	cmd.Flags().StringSliceVar(labels, "label", nil, "only for games with this `LABEL=VALUE`; repeatable")
 }
 
 // changeRoles returns the RunE function of a command that changes the roles of a subject and prints
 // those that remain. change gets the role of the second argument, nil without one.
 func (a *app) changeRoles(
-	change func(ctx context.Context, client *httpclient.Client, subject string, grant *access.Grant) (access.Binding, error),
+	labels *[]string, change func(ctx context.Context, client *httpclient.Client, subject string, grant *access.Grant) (access.Binding, error),
 ) func(*cobra.Command, []string) error {
 	return a.runE(func(cmd *cobra.Command, args []string) error {
-		grant, err := parseRoleArguments(args)
+		grant, err := parseRoleArguments(args, *labels)
 		if err != nil {
 			return err
 		}
@@ -105,7 +118,8 @@ func (a *app) changeRoles(
 }
 
 func (a *app) revokeRoleCommand() *cobra.Command {
-	return &cobra.Command{
+	var labels []string
+	cmd := &cobra.Command{
 		Use:   "revoke SUBJECT [ROLE]",
 		Short: "Revoke a role, or every role, of a subject or group",
 		Long: `Revoke removes a role of a subject or group, written as "role list" shows it, or every role
@@ -119,7 +133,7 @@ without ROLE. Roles that a token was created with remain; "token revoke" ends th
 			return nil
 		},
 		ValidArgsFunction: completeRoleArguments,
-		RunE: a.changeRoles(func(ctx context.Context, client *httpclient.Client, subject string, grant *access.Grant) (access.Binding, error) {
+		RunE: a.changeRoles(&labels, func(ctx context.Context, client *httpclient.Client, subject string, grant *access.Grant) (access.Binding, error) {
 			binding, err := client.RevokeRole(ctx, subject, grant)
 			if errors.Is(err, access.ErrUnknownSubject) {
 				err = exit.HintError{Err: err, Hint: "`rtmanager role` lists the roles of every subject"}
@@ -127,21 +141,42 @@ without ROLE. Roles that a token was created with remain; "token revoke" ends th
 			return binding, err
 		}),
 	}
+	bindRoleLabels(cmd, &labels)
+	return cmd
 }
 
-// parseRoleArguments checks a subject, and returns the grant that may follow it, nil for none.
-func parseRoleArguments(args []string) (*access.Grant, error) {
+// parseRoleArguments checks a subject, and returns the grant that may follow it with the labels, nil
+// for none.
+func parseRoleArguments(args, labels []string) (*access.Grant, error) {
 	if err := access.ValidateSubject(args[0]); err != nil {
 		return nil, exit.UsageError{Err: err}
 	}
 	if len(args) == 1 {
+		if len(labels) > 0 {
+			return nil, exit.UsageError{Err: errors.New("--label requires a ROLE")}
+		}
 		return nil, nil //nolint:nilnil // no grant, and no error
 	}
 	grant, err := access.ParseGrant(args[1])
+	if err == nil && len(labels) > 0 {
+		grant, err = withLabels(grant, labels)
+	}
 	if err != nil {
 		return nil, exit.UsageError{Err: err}
 	}
 	return &grant, nil
+}
+
+// withLabels returns the grant, which must have no labels, with those of --label.
+func withLabels(grant access.Grant, labels []string) (access.Grant, error) {
+	if grant.Labels != nil {
+		return grant, errors.New("give the labels either in ROLE or by --label")
+	}
+	var err error
+	if grant.Labels, err = access.ParseLabels(strings.Join(labels, ",")); err != nil {
+		return grant, err
+	}
+	return grant, grant.Validate()
 }
 
 func roleNames() []string {

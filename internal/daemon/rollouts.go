@@ -10,6 +10,7 @@ import (
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/rollout"
+	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/services/auth"
 	"galaxy/rtmanager/internal/services/cluster"
 	"galaxy/rtmanager/internal/services/rollouts"
@@ -41,7 +42,7 @@ func (p rolloutParts) start(ctx context.Context, host *engineHost, store *etcdst
 	}
 	deps := rolloutworker.Dependencies{Store: p.store, Election: host.manager.member, Records: store, Patcher: patcher}
 	if access.authenticator() != nil {
-		deps.Authorize = authorizeRollout(access.service)
+		deps.Authorize = authorizeRollout(access.service, store)
 	}
 	worker := rolloutworker.New(deps, rolloutworker.Config{Logger: p.logger})
 	ctx, cancel := context.WithCancel(ctx)
@@ -57,9 +58,14 @@ func (p rolloutParts) start(ctx context.Context, host *engineHost, store *etcdst
 	}
 }
 
+// recordReader reads the record of a game, for its labels.
+type recordReader interface {
+	GetVersioned(ctx context.Context, gameID string) (runtime.VersionedRecord, error)
+}
+
 // authorizeRollout returns a function that checks the present rights of the user of a rollout, and
 // returns a context in whose name other nodes carry out the patch.
-func authorizeRollout(service *auth.Service) func(context.Context, rollout.Actor, string, string) (context.Context, error) {
+func authorizeRollout(service *auth.Service, records recordReader) func(context.Context, rollout.Actor, string, string) (context.Context, error) {
 	return func(ctx context.Context, by rollout.Actor, region, gameID string) (context.Context, error) {
 		identity := access.Identity{Subject: by.Subject, Groups: by.Groups, Method: access.Method(by.Method), TokenID: by.TokenID}
 		if identity.IsAnonymous() {
@@ -69,6 +75,13 @@ func authorizeRollout(service *auth.Service) func(context.Context, rollout.Actor
 		rights, err := service.Rights(identity)
 		if err != nil {
 			return ctx, err
+		}
+		if len(rights.LabelLimits(access.PermissionOperate)) > 0 {
+			found, err := records.GetVersioned(ctx, gameID)
+			if err != nil {
+				return ctx, err
+			}
+			rights = rights.ForLabels(found.Record.Labels)
 		}
 		if !rights.Allows(access.PermissionOperate, region, gameID) {
 			return ctx, &access.ForbiddenError{Subject: identity.Subject, Permission: access.PermissionOperate, What: "game " + gameID + " in region " + region}

@@ -60,7 +60,7 @@ func (f *RecordFilter) Matches(record runtime.RuntimeRecord) bool {
 		(!f.HoldsPlace || record.HoldsPlace()) &&
 		strings.HasPrefix(record.GameID, f.GamePrefix) &&
 		f.Labels.Matches(record.Labels) &&
-		f.Visible.Contains(record.Region, record.GameID)
+		f.Visible.ContainsLabeled(record.Region, record.GameID, record.Labels)
 }
 
 func matchesOne[T comparable](allowed []T, value T) bool {

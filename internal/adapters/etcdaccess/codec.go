@@ -3,6 +3,8 @@ package etcdaccess
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -37,11 +39,52 @@ func (s *Store) decodePolicy(kvs []*mvccpb.KeyValue, uses map[string]time.Time) 
 	return tokens, bindings
 }
 
+// labeledRole precedes the role of a stored grant that is limited to labels. Versions of this program
+// without such limits must not take it for a grant without one: they reject the role, and so
+// deny what the token or binding grants.
+const labeledRole = "labels:"
+
+func encodeToken(token access.Token) ([]byte, error) {
+	token.Grants = toStored(token.Grants)
+	return json.Marshal(token)
+}
+
+func encodeBinding(binding access.Binding) ([]byte, error) {
+	binding.Grants = toStored(binding.Grants)
+	return json.Marshal(binding)
+}
+
+// toStored returns the grants in their stored form.
+func toStored(grants []access.Grant) []access.Grant {
+	stored := slices.Clone(grants)
+	for i, grant := range stored {
+		if grant.Labels != nil {
+			stored[i].Role = labeledRole + grant.Role
+		}
+	}
+	return stored
+}
+
+// fromStored replaces the stored form of the grants. A role that does not match the labels stays as it
+// is, and so is invalid.
+func fromStored(grants []access.Grant) {
+	for i, grant := range grants {
+		role, isLabeled := strings.CutPrefix(string(grant.Role), labeledRole)
+		switch {
+		case isLabeled && grant.Labels != nil:
+			grants[i].Role = access.Role(role)
+		case grant.Labels != nil:
+			grants[i].Role = "unlabeled " + grant.Role
+		}
+	}
+}
+
 func decodeToken(name string, value []byte) (access.Token, error) {
 	var token access.Token
 	if err := json.Unmarshal(value, &token); err != nil {
 		return token, err
 	}
+	fromStored(token.Grants)
 	if token.Name != name {
 		return token, fmt.Errorf("the value is of the token %.64q", token.Name)
 	}
@@ -53,6 +96,7 @@ func decodeBinding(subject string, value []byte) (access.Binding, error) {
 	if err := json.Unmarshal(value, &binding); err != nil {
 		return binding, err
 	}
+	fromStored(binding.Grants)
 	if binding.Subject != subject {
 		return binding, fmt.Errorf("the value is of the subject %.64q", binding.Subject)
 	}

@@ -2,6 +2,7 @@ package etcdaccess_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"sync"
 	"testing"
@@ -177,4 +178,31 @@ func TestCorruptValues(t *testing.T) {
 	require.ErrorIs(t, f.UpdateBinding(t.Context(), "user:ada", add("reader")), runtime.ErrCorrupt)
 	require.ErrorIs(t, f.CreateToken(t.Context(), newToken("ci")), access.ErrExists)
 	require.NoError(t, f.DeleteToken(t.Context(), "ci"), "an operator can revoke what cannot be read")
+}
+
+// A version of this program without label limits must not take a limited role for one without a
+// limit: it does not know the role, and so denies.
+func TestStoredFormOfLabelLimits(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	token := newToken("ci")
+	token.Grants = []access.Grant{{Role: access.RoleReader}, {Role: access.RoleOperator, Scope: access.Scope{Labels: access.Labels{"team": "a"}}}}
+	require.NoError(t, f.CreateToken(t.Context(), token))
+	require.NoError(t, f.CreateToken(t.Context(), token), "a repeated try")
+	require.NoError(t, f.UpdateBinding(t.Context(), "user:ada", add("admin/team=a")))
+	require.Equal(t, token.Grants, f.policy(t).Tokens()[0].Grants)
+	require.Equal(t, "admin/team=a", f.policy(t).Bindings()[0].Grants[0].String())
+
+	found, err := f.client.Get(t.Context(), f.prefix+"/access/", clientv3.WithPrefix())
+	require.NoError(t, err)
+	require.Len(t, found.Kvs, 2)
+	for _, kv := range found.Kvs {
+		var stored struct{ Grants []access.Grant }
+		require.NoError(t, json.Unmarshal(kv.GetValue(), &stored))
+		require.Error(t, stored.Grants[len(stored.Grants)-1].Validate(), "%s", kv.GetValue())
+	}
+	// A role with labels that is not in this form is not valid either.
+	_, err = f.client.Put(t.Context(), f.prefix+"/access/bindings/user:ada", `{"subject":"user:ada","grants":[{"role":"admin","labels":{"team":"a"}}]}`)
+	require.NoError(t, err)
+	require.Equal(t, "none", f.policy(t).Bindings()[0].Grants[0].String())
 }

@@ -3,7 +3,6 @@ package etcdaccess
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -17,7 +16,7 @@ import (
 
 // CreateToken implements ports.AccessStore.
 func (s *Store) CreateToken(ctx context.Context, token access.Token) error {
-	value, err := json.Marshal(token)
+	value, err := encodeToken(token)
 	if err != nil {
 		return fmt.Errorf("encode token %s: %w", token.Name, err)
 	}
@@ -65,7 +64,7 @@ func (s *Store) UpdateBinding(ctx context.Context, subject string, update func(a
 		if len(binding.Grants) == 0 {
 			return change{isDone: current == nil}, nil
 		}
-		value, err := json.Marshal(binding)
+		value, err := encodeBinding(binding)
 		if err != nil {
 			return change{}, err
 		}

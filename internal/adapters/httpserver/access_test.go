@@ -265,7 +265,9 @@ func TestCanI(t *testing.T) {
 	} {
 		require.Equal(t, want, decide(operator, query).Allowed, query)
 	}
-	require.Equal(t, api.Decision{Allowed: false, Subject: "user:ada", Permission: access.PermissionRead}, decide(admin, "verb=list&subject=user:ada"))
+	require.Equal(t, api.Decision{
+		Allowed: false, Subject: "user:ada", Permission: access.PermissionRead, Reason: "user:ada lacks the permission read",
+	}, decide(admin, "verb=list&subject=user:ada"))
 	require.Equal(t, 403, s.send("GET", "/v1/can-i?verb=stop&subject=user:ada", operator, "").StatusCode)
 	require.Equal(t, 400, s.send("GET", "/v1/can-i?verb=fly", operator, "").StatusCode)
 	require.Equal(t, 400, s.send("GET", "/v1/can-i?verb=stop&subject=ada", admin, "").StatusCode)

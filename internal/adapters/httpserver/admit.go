@@ -33,7 +33,8 @@ func (s *Server) admitCaller(response *statusRecorder, r *http.Request, match ro
 		}
 		return r, err
 	}
-	return callers.With(r, c), c.Check(r.Context(), requirement, match.variable, s.store)
+	c, err = c.Check(r.Context(), requirement, match.variable, s.games())
+	return callers.With(r, c), err
 }
 
 // hasAuthentication reports whether callers must prove their identity.

@@ -28,12 +28,16 @@ func (s *Server) changeRecord(w http.ResponseWriter, r *http.Request, c recordCh
 		if err != nil {
 			return err
 		}
-		if err := callers.Of(r.Context()).CheckPlacement(access.PermissionOperate, found.Record.Region, c.gameID); err != nil {
-			return err
-		}
 		record := found.Record.Clone()
 		if err := c.change(&record); err != nil {
 			return err
+		}
+		// The caller needs the rights for the labels before and after the change: none can take a game
+		// into its own scope, or out of that of others.
+		for _, labels := range []map[string]string{found.Record.Labels, record.Labels} {
+			if err := callers.Of(r.Context()).ForLabels(labels).CheckPlacement(access.PermissionOperate, found.Record.Region, c.gameID); err != nil {
+				return err
+			}
 		}
 		if record.Equal(found.Record) {
 			return writeRecord(w, found)

@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ func (s *Server) getDrift(w http.ResponseWriter, r *http.Request, in *driftInput
 	if err != nil {
 		return err
 	}
-	hideOtherGames(&report, callers.Of(r.Context()))
+	s.hideOtherGames(r.Context(), &report)
 	if len(report.Missing) > 0 && !in.Partial {
 		return partialError(report.Missing)
 	}
@@ -57,12 +58,14 @@ func partialError(missing []drift.UnreachableNode) error {
 }
 
 // hideOtherGames removes what is about games and regions that the caller may not read.
-func hideOtherGames(report *drift.Report, c callers.Caller) {
-	visible := c.Visible()
-	if visible == nil {
+func (s *Server) hideOtherGames(ctx context.Context, report *drift.Report) {
+	c := callers.Of(ctx)
+	if c.Visible() == nil {
 		return
 	}
-	report.Findings = slices.DeleteFunc(report.Findings, func(f drift.Finding) bool { return !visible.Contains(f.Region, f.GameID) })
+	report.Findings = slices.DeleteFunc(report.Findings, func(f drift.Finding) bool {
+		return s.checkGameIn(ctx, access.PermissionRead, f.Region, f.GameID) != nil
+	})
 	report.Brakes = slices.DeleteFunc(report.Brakes, func(b drift.Brake) bool { return !c.CanReadRegion(b.Region) })
 	report.Missing = slices.DeleteFunc(report.Missing, func(u drift.UnreachableNode) bool { return !c.CanReadRegion(u.Region) })
 }
@@ -84,7 +87,7 @@ func (s *Server) applyDrift(w http.ResponseWriter, r *http.Request, in *applyInp
 	}
 	for _, f := range in.Body.Value.Findings {
 		// A node applies only its own present findings: the region is that of the game there.
-		if err := callers.Of(r.Context()).CheckPlacement(access.PermissionOperate, f.Region, f.GameID); err != nil {
+		if err := s.checkGameIn(r.Context(), access.PermissionOperate, f.Region, f.GameID); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -33,6 +34,7 @@ type decisionInput struct {
 	Verb    string `query:"verb" doc:"The permission read, operate or admin, or a verb such as stop"`
 	GameID  string `query:"game_id" doc:"The game; absent means any game"`
 	Region  string `query:"region" doc:"The region; absent means that of the game, or any region for a new game"`
+	Labels  string `query:"labels" doc:"The labels KEY=VALUE,... of a game that is to be started; absent means those of the game"`
 	Subject string `query:"subject" doc:"The subject, without groups; absent means the caller. Only administrators may set it"`
 }
 
@@ -49,10 +51,13 @@ func (s *Server) getDecision(w http.ResponseWriter, r *http.Request, in *decisio
 		}
 	}
 	err = s.decide(r.Context(), c, permission, in)
-	if _, isForbidden := err.(*access.ForbiddenError); err != nil && !isForbidden { //nolint:errorlint // decide returns it unwrapped
+	decision := api.Decision{Allowed: err == nil, Subject: c.Identity.Subject, Permission: permission}
+	if forbidden, isForbidden := err.(*access.ForbiddenError); isForbidden { //nolint:errorlint // decide returns it unwrapped
+		decision.Reason = forbidden.Error()
+	} else if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, api.Decision{Allowed: err == nil, Subject: c.Identity.Subject, Permission: permission})
+	return writeJSON(w, http.StatusOK, decision)
 }
 
 // callerNamed returns another subject as a caller. Only an administrator may name one.
@@ -85,12 +90,29 @@ func (s *Server) decide(ctx context.Context, c callers.Caller, permission access
 			return nil
 		}
 		return c.Forbidden(permission, "region "+in.Region)
-	case in.Region == "":
-		if err := runtime.ValidateGameID(in.GameID); err != nil {
+	}
+	if err := runtime.ValidateGameID(in.GameID); err != nil {
+		return err
+	}
+	hasLabels := in.Labels != ""
+	if in.Region != "" || hasLabels { // of a game that is to be started
+		labels, err := access.ParseLabels(in.Labels)
+		if err != nil {
+			return problem.BadRequest("query.labels", "%v", err)
+		}
+		if hasLabels {
+			c = c.ForLabels(labels)
+		} else if c, err = s.callerFor(ctx, c, permission, in.GameID); err != nil {
 			return err
 		}
-		return c.CheckGame(ctx, permission, in.GameID, s.store)
-	default:
-		return c.CheckPlacement(permission, in.Region, in.GameID)
+		return c.CheckPlacement(permission, cmp.Or(in.Region, s.cfg.Region), in.GameID)
 	}
+	c, err := c.CheckGame(ctx, permission, in.GameID, s.games())
+	if err != nil {
+		return err
+	}
+	if inSome, _ := c.Rights.AllowsGame(permission, in.GameID); !inSome { // it has no record, and not the labels
+		return c.Forbidden(permission, "game "+in.GameID)
+	}
+	return nil
 }

@@ -134,8 +134,9 @@ func (s *Server) listOperations(w http.ResponseWriter, r *http.Request, in *list
 	if err != nil {
 		return err
 	}
-	visible := callers.Of(r.Context()).Visible()
-	found = slices.DeleteFunc(found, func(o api.OperationResource) bool { return !visible.Contains(o.Region, o.GameID) })
+	found = slices.DeleteFunc(found, func(o api.OperationResource) bool {
+		return s.checkGameIn(r.Context(), access.PermissionRead, o.Region, o.GameID) != nil
+	})
 	return writeJSON(w, http.StatusOK, api.OperationList{Items: found})
 }
 
@@ -175,7 +176,7 @@ func (s *Server) listGameOperations(w http.ResponseWriter, r *http.Request, in *
 		return err
 	}
 	found := api.OperationsOf(stored.Intent)
-	found = slices.DeleteFunc(found, func(o api.OperationResource) bool { return checkOperationReadable(r.Context(), o) != nil })
+	found = slices.DeleteFunc(found, func(o api.OperationResource) bool { return s.checkOperationReadable(r.Context(), o) != nil })
 	return writeJSON(w, http.StatusOK, api.OperationList{Items: found})
 }
 
@@ -214,7 +215,7 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request, found api.Operat
 	}
 	trail := trailOf(r.Context())
 	trail.event.GameID, trail.event.OperationID = found.GameID, found.ID
-	if err := callers.Of(r.Context()).CheckPlacement(access.PermissionOperate, found.Region, found.GameID); err != nil {
+	if err := s.checkGameIn(r.Context(), access.PermissionOperate, found.Region, found.GameID); err != nil {
 		return err
 	}
 	target, err := s.cfg.Cluster.LocateNode(r.Context(), found.GameID, node.Ref{Region: found.Region, Name: found.Node}, in.Forwarded != "")
@@ -249,7 +250,7 @@ func (s *Server) findGameOperation(ctx context.Context, gameID, operationID stri
 	if i < 0 {
 		return api.OperationResource{}, fmt.Errorf("%w: %q is neither in progress nor among the last %d operations of game %q", operation.ErrUnknownOperation, operationID, operation.MaxRecent, gameID)
 	}
-	return found[i], checkOperationReadable(ctx, found[i])
+	return found[i], s.checkOperationReadable(ctx, found[i])
 }
 
 // findOperation returns an operation of the game gameID, or of any game if that is empty. It does not
@@ -295,16 +296,16 @@ func (s *Server) operationsByID(ctx context.Context, operationID string) ([]api.
 		}
 	}
 	return slices.DeleteFunc(found, func(o api.OperationResource) bool {
-		return o.ID != operationID || checkOperationReadable(ctx, o) != nil
+		return o.ID != operationID || s.checkOperationReadable(ctx, o) != nil
 	}), nil
 }
 
 // checkOperationReadable returns access.ErrForbidden for an operation in a region in which the caller may not read the game.
-func checkOperationReadable(ctx context.Context, o api.OperationResource) error {
+func (s *Server) checkOperationReadable(ctx context.Context, o api.OperationResource) error {
 	if o.Region == "" {
 		return nil
 	}
-	return callers.Of(ctx).CheckPlacement(access.PermissionRead, o.Region, o.GameID)
+	return s.checkGameIn(ctx, access.PermissionRead, o.Region, o.GameID)
 }
 
 // operationPath returns the path of an operation of a game.

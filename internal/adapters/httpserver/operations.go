@@ -96,6 +96,9 @@ func (s *Server) startGame(w http.ResponseWriter, r *http.Request, in *startInpu
 		if err := runtime.ValidateLabels("labels", body.Labels); err != nil {
 			return err
 		}
+		if s.hasAuthentication() { // the game gets these labels: the caller needs the rights for them as well
+			r = callers.With(r, callers.Of(r.Context()).ForLabels(body.Labels))
+		}
 	}
 	if in.Body.Members["metadata"] {
 		specMembers--

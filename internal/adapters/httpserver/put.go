@@ -43,7 +43,7 @@ func (s *Server) putRuntime(w http.ResponseWriter, r *http.Request, in *putInput
 	if err != nil {
 		return err
 	}
-	if err := callers.Of(r.Context()).CheckPlacement(access.PermissionOperate, record.Region, in.GameID); err != nil {
+	if err := callers.Of(r.Context()).ForLabels(record.Labels).CheckPlacement(access.PermissionOperate, record.Region, in.GameID); err != nil {
 		return err
 	}
 	guard := ports.GuardManagedRecord

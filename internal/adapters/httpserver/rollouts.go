@@ -154,7 +154,7 @@ func (s *Server) startRollout(w http.ResponseWriter, r *http.Request, in *startR
 	input.Filter.Visible = c.Visible()
 	input.By, input.Reason, input.IdempotencyKey = actorOf(c, origin), origin.Reason, origin.OperationID
 	input.Authorize = func(record runtime.RuntimeRecord) error {
-		return c.CheckPlacement(access.PermissionOperate, record.Region, record.GameID)
+		return c.ForLabels(record.Labels).CheckPlacement(access.PermissionOperate, record.Region, record.GameID)
 	}
 	if in.DryRun {
 		planned, err := s.cfg.Rollouts.Plan(r.Context(), input)
@@ -253,7 +253,7 @@ func (s *Server) listRollouts(w http.ResponseWriter, r *http.Request, _ *noInput
 	for _, item := range found {
 		if !c.Rights.AllowsAll(access.PermissionRead) {
 			_, games, err := s.cfg.Rollouts.Get(r.Context(), item.ID)
-			if err != nil || checkRolloutGames(c, access.PermissionRead, games) != nil {
+			if err != nil || s.checkRolloutGames(r.Context(), access.PermissionRead, games) != nil {
 				continue
 			}
 		}
@@ -264,9 +264,9 @@ func (s *Server) listRollouts(w http.ResponseWriter, r *http.Request, _ *noInput
 
 // checkRolloutGames returns access.ErrForbidden unless the caller has the permission for every
 // game of a rollout.
-func checkRolloutGames(c callers.Caller, permission access.Permission, games []rollout.Game) error {
+func (s *Server) checkRolloutGames(ctx context.Context, permission access.Permission, games []rollout.Game) error {
 	for _, game := range games {
-		if err := c.CheckPlacement(permission, game.Region, game.GameID); err != nil {
+		if err := s.checkGameIn(ctx, permission, game.Region, game.GameID); err != nil {
 			return err
 		}
 	}
@@ -279,7 +279,7 @@ func (s *Server) getRollout(w http.ResponseWriter, r *http.Request, in *getRollo
 	if err != nil {
 		return err
 	}
-	if err := checkRolloutGames(callers.Of(r.Context()), access.PermissionRead, games); err != nil {
+	if err := s.checkRolloutGames(r.Context(), access.PermissionRead, games); err != nil {
 		return err
 	}
 	w.Header().Set("ETag", etag.Of(found.Revision))
@@ -308,7 +308,7 @@ func (s *Server) admitRollout(r *http.Request, in *deleteRolloutInput) (ports.Or
 	if err != nil {
 		return origin, err
 	}
-	return origin, checkRolloutGames(c, access.PermissionOperate, games)
+	return origin, s.checkRolloutGames(r.Context(), access.PermissionOperate, games)
 }
 
 // changeRolloutHandler returns the handler of POST /v1/rollouts/{rollout_id}/{action}.

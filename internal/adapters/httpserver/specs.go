@@ -80,10 +80,10 @@ func (s *Server) readRecords(ctx context.Context, games []string) ([]*runtime.Ve
 func canReadSpec(visible *access.Visibility, intent operation.Intent, record *runtime.VersionedRecord) bool {
 	switch {
 	case record != nil:
-		return visible.Contains(record.Record.Region, intent.GameID)
+		return visible.ContainsLabeled(record.Record.Region, intent.GameID, record.Record.Labels)
 	case intent.Current != nil:
-		return visible.Contains(intent.Current.Region, intent.GameID)
+		return visible.ContainsLabeled(intent.Current.Region, intent.GameID, intent.Labels)
 	default:
-		return visible.Contains("", intent.GameID)
+		return visible.ContainsLabeled("", intent.GameID, intent.Labels)
 	}
 }

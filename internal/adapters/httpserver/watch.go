@@ -51,10 +51,10 @@ func (in *watchInput) options() (ports.WatchOptions, error) {
 // restrict hides the records of an event that the caller may not see. A game that leaves what the
 // caller may see is deleted for the caller.
 func restrict(event ports.RuntimeEvent, visible *access.Visibility) ports.RuntimeEvent {
-	if event.Before != nil && !visible.Contains(event.Before.Region, event.Before.GameID) {
+	if event.Before != nil && !visible.ContainsLabeled(event.Before.Region, event.Before.GameID, event.Before.Labels) {
 		event.Before = nil
 	}
-	if event.After != nil && !visible.Contains(event.After.Region, event.After.GameID) {
+	if event.After != nil && !visible.ContainsLabeled(event.After.Region, event.After.GameID, event.After.Labels) {
 		event.After, event.Type = nil, ports.EventDeleted
 	}
 	return event

@@ -21,6 +21,10 @@ func TestParseGrant(t *testing.T) {
 		"operator@eu,us:chess-*,g:1": {Role: access.RoleOperator, Scope: access.Scope{Regions: []string{"eu", "us"}, Games: []string{"chess-*", "g:1"}}},
 		"reader:a@b":                 {Role: access.RoleReader, Scope: access.Scope{Games: []string{"a@b"}}},
 		"none":                       {Role: access.RoleNone},
+		"operator/env=prod":          {Role: access.RoleOperator, Scope: access.Scope{Labels: access.Labels{"env": "prod"}}},
+		"reader/a.b/c=,env=prod@eu:x-*": {Role: access.RoleReader, Scope: access.Scope{
+			Labels: access.Labels{"a.b/c": "", "env": "prod"}, Regions: []string{"eu"}, Games: []string{"x-*"},
+		}},
 	} {
 		grant, err := access.ParseGrant(text)
 		require.NoError(t, err, text)
@@ -30,6 +34,7 @@ func TestParseGrant(t *testing.T) {
 	for _, text := range []string{
 		"", "root", "node", "Reader", "reader ", "reader@", "reader:", "reader@eu,", "reader:,a", "reader@eu:", "none@eu", "reader:a\x00",
 		"reader:" + strings.Repeat("x", 257), "reader@" + strings.Repeat("r,", 65) + "r", "reader:\xff",
+		"reader/", "reader/env", "reader/env=a,env=b", "reader/env=a b", "none/env=a", "reader/=a", "reader/,",
 	} {
 		_, err := access.ParseGrant(text)
 		require.Error(t, err, "%q", text)
@@ -79,6 +84,19 @@ func TestRights(t *testing.T) {
 	require.False(t, visible.Contains("eu", "x"))
 	require.True(t, visible.ContainsGame("x"), "in us")
 	require.Nil(t, rights(t, "reader@us", "operator").Visibility(read), "nil selects every game")
+
+	labeled := rights(t, "operator/team=a@eu", "reader")
+	require.False(t, labeled.Allows(operate, "eu", "g"), "labels that are not known")
+	require.True(t, labeled.ForLabels(map[string]string{"team": "a", "env": "prod"}).Allows(operate, "eu", "g"))
+	require.False(t, labeled.ForLabels(map[string]string{"team": "a"}).Allows(operate, "us", "g"))
+	require.False(t, labeled.ForLabels(map[string]string{"team": "b"}).Allows(operate, "eu", "g"))
+	require.False(t, labeled.ForLabels(nil).AllowsSome(operate))
+	require.True(t, labeled.ForLabels(nil).Allows(read, "us", "g"))
+	require.True(t, labeled.ForAnyLabels().Allows(operate, "eu", "g"))
+	_, forEvery := labeled.AllowsRegion(operate, "eu")
+	require.False(t, forEvery)
+	_, inEvery := labeled.AllowsGame(operate, "g")
+	require.False(t, inEvery)
 	some, every := scoped.AllowsRegion(operate, "eu")
 	require.True(t, some)
 	require.False(t, every)
@@ -131,7 +149,7 @@ func TestEmptyListsOfAScope(t *testing.T) {
 	t.Parallel()
 	for text, isValid := range map[string]bool{
 		`{"role":"operator"}`: true, `{"role":"operator","regions":["eu"]}`: true,
-		`{"role":"operator","regions":[]}`: false, `{"role":"operator","regions":["eu"],"games":[]}`: false,
+		`{"role":"operator","regions":[]}`: false, `{"role":"operator","labels":{}}`: false, `{"role":"operator","labels":{"env":"prod"}}`: true, `{"role":"operator","regions":["eu"],"games":[]}`: false,
 	} {
 		var grant access.Grant
 		require.NoError(t, json.Unmarshal([]byte(text), &grant))

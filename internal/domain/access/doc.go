@@ -4,6 +4,7 @@
 //	identity.go  Identity: a caller with a proven name, and Credentials
 //	role.go      Role and Permission: what each role may do
 //	scope.go     Scope: the regions and games that a grant is for
+//	labels.go    Labels: what a scope requires of the labels of a game
 //	grant.go     Grant: a role within a scope, and its text form
 //	binding.go   Binding: the grants of one subject
 //	rights.go    Rights: the union of the grants of one identity

@@ -17,6 +17,9 @@ type Grant struct {
 // String returns the text form that ParseGrant parses.
 func (g Grant) String() string {
 	text := string(g.Role)
+	if g.Labels != nil {
+		text += "/" + g.Labels.String()
+	}
 	if len(g.Regions) > 0 {
 		text += "@" + strings.Join(g.Regions, ",")
 	}
@@ -26,17 +29,26 @@ func (g Grant) String() string {
 	return text
 }
 
-// ParseGrant parses ROLE[@REGION,…][:GAMES,…], such as operator@eu,us:chess-*. A region and a
-// pattern in this form have no comma, and a region has no colon. The error names what is
-// wrong.
+// ParseGrant parses ROLE[/LABEL=VALUE,…][@REGION,…][:GAMES,…], such as operator/env=prod@eu,us:chess-*.
+// A region and a pattern in this form have no comma, and a region has no colon. The error names
+// what is wrong.
 func ParseGrant(text string) (Grant, error) {
 	role, games, hasGames := strings.Cut(text, ":")
 	role, regions, hasRegions := strings.Cut(role, "@")
+	role, labels, hasLabels := strings.Cut(role, "/")
 	parsed, err := ParseRole(role)
 	if err != nil {
 		return Grant{}, err
 	}
 	grant := Grant{Role: parsed}
+	if hasLabels {
+		if grant.Labels, err = ParseLabels(labels); err != nil {
+			return Grant{}, err
+		}
+		if grant.Labels == nil {
+			return Grant{}, fmt.Errorf("%.64q has a / without labels", text)
+		}
+	}
 	if hasRegions {
 		grant.Regions = strings.Split(regions, ",")
 	}
@@ -44,7 +56,7 @@ func ParseGrant(text string) (Grant, error) {
 		grant.Games = strings.Split(games, ",")
 	}
 	if err := grant.Validate(); err != nil {
-		return Grant{}, fmt.Errorf("%.64q is not ROLE[@REGION,…][:GAMES,…]: %w", text, err)
+		return Grant{}, fmt.Errorf("%.64q is not ROLE[/LABEL=VALUE,…][@REGION,…][:GAMES,…]: %w", text, err)
 	}
 	return grant, nil
 }

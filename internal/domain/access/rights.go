@@ -36,9 +36,10 @@ func (r Rights) has(permission Permission, matches func(Scope) bool) bool {
 	return slices.ContainsFunc(r.grants, func(g Grant) bool { return g.Role.Has(permission) && matches(g.Scope) })
 }
 
-// Allows reports whether the permission is granted for the game of the region.
+// Allows reports whether the permission is granted for the game of the region with any labels: a
+// grant that is limited to labels does not count, unless ForLabels has removed the limit.
 func (r Rights) Allows(permission Permission, region, gameID string) bool {
-	return r.has(permission, func(s Scope) bool { return s.HasRegion(region) && s.HasGame(gameID) })
+	return r.has(permission, func(s Scope) bool { return s.HasRegion(region) && s.HasGame(gameID) && s.Labels == nil })
 }
 
 // AllowsSome reports whether the permission is granted for any game.
@@ -49,11 +50,11 @@ func (r Rights) AllowsSome(permission Permission) bool {
 // AllowsAll reports whether the permission is granted for every game.
 func (r Rights) AllowsAll(permission Permission) bool { return r.has(permission, Scope.IsUnrestricted) }
 
-// AllowsGame reports whether the permission is granted for the game in some region, and
-// whether it is granted in every region.
+// AllowsGame reports whether the permission is granted for the game in some region and with some
+// labels, and whether it is granted in every region and with any labels.
 func (r Rights) AllowsGame(permission Permission, gameID string) (inSome, inEvery bool) {
 	inSome = r.has(permission, func(s Scope) bool { return s.HasGame(gameID) })
-	inEvery = r.has(permission, func(s Scope) bool { return len(s.Regions) == 0 && s.HasGame(gameID) })
+	inEvery = r.has(permission, func(s Scope) bool { return len(s.Regions) == 0 && s.HasGame(gameID) && s.Labels == nil })
 	return inSome, inEvery
 }
 
@@ -61,7 +62,7 @@ func (r Rights) AllowsGame(permission Permission, gameID string) (inSome, inEver
 // whether it is granted for every game of it.
 func (r Rights) AllowsRegion(permission Permission, region string) (forSome, forEvery bool) {
 	forSome = r.has(permission, func(s Scope) bool { return s.HasRegion(region) })
-	forEvery = r.has(permission, func(s Scope) bool { return s.HasRegion(region) && len(s.Games) == 0 })
+	forEvery = r.has(permission, func(s Scope) bool { return s.HasRegion(region) && len(s.Games) == 0 && s.Labels == nil })
 	return forSome, forEvery
 }
 
@@ -82,12 +83,19 @@ func (r Rights) Visibility(permission Permission) *Visibility {
 // Visibility selects the games of a list or a watch. A nil Visibility selects every game.
 type Visibility struct{ scopes []Scope }
 
-// Contains reports whether the game of the region is selected.
+// Contains reports whether the game of the region is selected, with any labels.
 func (v *Visibility) Contains(region, gameID string) bool {
-	return v == nil || slices.ContainsFunc(v.scopes, func(s Scope) bool { return s.HasRegion(region) && s.HasGame(gameID) })
+	return v.ContainsLabeled(region, gameID, nil)
 }
 
-// ContainsGame reports whether the game is selected in some region.
+// ContainsLabeled reports whether the game of the region with the labels is selected.
+func (v *Visibility) ContainsLabeled(region, gameID string, labels map[string]string) bool {
+	return v == nil || slices.ContainsFunc(v.scopes, func(s Scope) bool {
+		return s.HasRegion(region) && s.HasGame(gameID) && s.Labels.Match(labels)
+	})
+}
+
+// ContainsGame reports whether the game is selected in some region and with some labels.
 func (v *Visibility) ContainsGame(gameID string) bool {
 	return v == nil || slices.ContainsFunc(v.scopes, func(s Scope) bool { return s.HasGame(gameID) })
 }

@@ -51,8 +51,11 @@ func (p *Printer) Decision(decision api.Decision) error {
 		return err
 	}
 	text := "no"
-	if decision.Allowed {
+	switch {
+	case decision.Allowed:
 		text = "yes"
+	case strings.Contains(decision.Reason, "with the labels"):
+		text += ": " + render.SentenceCell(decision.Reason)
 	}
 	_, err := fmt.Fprintln(p.Out, text)
 	return err

@@ -11,15 +11,41 @@ import (
 type Caller struct {
 	Identity access.Identity
 	Rights   access.Rights
+	// granted are the rights before ForLabels has changed them; nil if it has not.
+	granted *access.Rights
 	// checkCertificate returns an error when the client certificate of the connection is not
 	// accepted any more; nil without one.
 	checkCertificate func() error
 }
 
-// Records returns the record of a game, for its region.
-type Records interface {
+// Games returns what rights depend on.
+type Games interface {
 	// GetVersioned is that of ports.RuntimeReader.
 	GetVersioned(ctx context.Context, gameID string) (runtime.VersionedRecord, error)
+	// LabelsWithoutRecord returns the labels of a game without a record: those of its latest start.
+	LabelsWithoutRecord(ctx context.Context, gameID string) (map[string]string, error)
+}
+
+// Granted returns the rights of the caller for all games.
+func (c Caller) Granted() access.Rights {
+	if c.granted != nil {
+		return *c.granted
+	}
+	return c.Rights
+}
+
+// ForLabels returns the caller with its rights for a game with the labels.
+func (c Caller) ForLabels(labels map[string]string) Caller {
+	granted := c.Granted()
+	c.granted, c.Rights = &granted, granted.ForLabels(labels)
+	return c
+}
+
+// ForAnyLabels returns the caller with its rights for a game whose labels are not known.
+func (c Caller) ForAnyLabels() Caller {
+	granted := c.Granted()
+	c.granted, c.Rights = &granted, granted.ForAnyLabels()
+	return c
 }
 
 type callerKey struct{}

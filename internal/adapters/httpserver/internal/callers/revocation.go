@@ -92,7 +92,7 @@ func (v *Revocation) Check() error {
 		return err
 	case err != nil:
 		return nil //nolint:nilerr // the rights are not known to have changed
-	case rights.String() != v.caller.Rights.String():
+	case rights.String() != v.caller.Granted().String():
 		return &access.ForbiddenError{Subject: v.caller.Identity.Subject, Permission: access.PermissionRead, What: "this stream since its roles have changed; open a new one"}
 	}
 	return nil
