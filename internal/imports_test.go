@@ -141,6 +141,7 @@ var allowed = map[string][]string{
 	"cli/internal/clustercmd":   {"domain/", "ports", "adapters/httpclient", "api", "pki", "cli/internal/exit", "cli/internal/output", "cli/internal/render"},
 	"cli/internal/gamecmd":      {"domain/", "ports", "adapters/httpclient", "api", "cli/internal/condition", "cli/internal/exit", "cli/internal/flags", "cli/internal/output", "cli/internal/render", "cli/internal/selection"},
 	"cli/internal/render":       {"domain/"},
+	"cli/internal/complete":     {"domain/", "ports", "adapters/httpclient", "api", "cli/internal/render"},
 	"cli/internal/condition":    {"domain/", "ports"},
 	"cli/internal/expression":   {"domain/", "cli/internal/render"},
 	"cli/internal/output":       {"domain/", "ports", "api", "bench", "cli/internal/expression", "cli/internal/render"},

@@ -123,7 +123,7 @@ connect to a daemon.`,
 		a.readAt(a.explainCommand()), a.nodesCommand(), a.storesCommand(), a.driftCommand(), a.secretCommand(),
 		a.watchCommand(), a.readAt(a.historyCommand()), a.readAt(a.fsckCommand()), a.backupCommand(), a.restoreCommand(), a.benchCommand(),
 		a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.canICommand(), a.tokenCommand(), a.roleCommand(), a.certCommand(), a.clusterCommand(), a.etcdCommand(),
-		a.contextCommand(), a.versionCommand(), a.completionCommand(),
+		a.contextCommand(), a.versionCommand(), a.completionCommand(), a.manCommand(),
 		exitCodesTopic(), storesTopic(), labelsTopic(), outputTopic(),
 	)
 	root.AddCommand(a.gameCommands()...)
@@ -131,7 +131,7 @@ connect to a daemon.`,
 	root.AddCommand(a.rolloutCommand())
 	bindSuggestions(root)
 	groupCommands(root)
-	a.completePlacement(root)
+	a.completer().Bind(root)
 	shortenDefaults(root)
 	return root
 }

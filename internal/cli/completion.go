@@ -3,17 +3,15 @@ package cli
 import (
 	"context"
 	"fmt"
-	"slices"
+	"io"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/cli/internal/complete"
 	"galaxy/rtmanager/internal/cli/internal/exit"
-	"galaxy/rtmanager/internal/cli/internal/render"
-	"galaxy/rtmanager/internal/domain/node"
-	"galaxy/rtmanager/internal/ports"
 )
 
 // completionTimeout is how long a shell may wait for the daemon.
@@ -24,8 +22,12 @@ func (a *app) completionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish|powershell",
 		Short: "Print the completion script of a shell",
-		Long: `Completion prints a script that lets the shell complete commands, flags, statuses
-and, by a request to the daemon, game ids, nodes and regions.`,
+		Long: `Completion prints a script that lets the shell complete commands, flags and statuses and,
+by a request to the daemon, the games that a command is for, nodes, regions, images and
+labels.
+
+The script for bash needs the package bash-completion (Debian: apt install bash-completion,
+then a new shell). Without it, it completes commands and flags, but no words with colons.`,
 		Example: `  source <(rtmanager completion bash)
   rtmanager completion zsh > "${fpath[1]}/_rtmanager"
   rtmanager completion fish > ~/.config/fish/completions/rtmanager.fish
@@ -41,7 +43,7 @@ and, by a request to the daemon, game ids, nodes and regions.`,
 			root, out := cmd.Root(), a.streams.Out
 			switch args[0] {
 			case "bash":
-				return root.GenBashCompletionV2(out, true)
+				return genBash(root, out)
 			case "zsh":
 				return root.GenZshCompletion(out)
 			case "fish":
@@ -54,65 +56,43 @@ and, by a request to the daemon, game ids, nodes and regions.`,
 	}
 }
 
+// bashFallback defines the functions of the package bash-completion that the script needs, for a
+// bash without the package.
+const bashFallback = `
+if ! declare -F _get_comp_words_by_ref >/dev/null 2>&1; then
+    _get_comp_words_by_ref() {
+        while [[ $# -gt 0 && $1 == -* ]]; do [[ $1 == -n ]] && shift; shift; done
+        cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+        words=("${COMP_WORDS[@]}") cword=$COMP_CWORD
+    }
+    __ltrim_colon_completions() { :; }
+    _filedir() { COMPREPLY=($(compgen -f -- "$cur")); }
+fi
+`
+
+// genBash prints the script for bash.
+func genBash(root *cobra.Command, out io.Writer) error {
+	if err := root.GenBashCompletionV2(out, true); err != nil {
+		return err
+	}
+	_, err := io.WriteString(out, bashFallback)
+	return err
+}
+
+// completer completes values by requests to the daemon.
+func (a *app) completer() complete.Source {
+	return complete.Source{CallDaemon: func(ctx context.Context, use func(context.Context, *httpclient.Client) error) error {
+		a.globals.timeout = completionTimeout
+		return a.callDaemon(ctx, use)
+	}}
+}
+
 // completeGame completes the only argument, a game id.
 func (a *app) completeGame(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	return a.completeGames(cmd, args, prefix)
+	return a.completer().Game(cmd, args, prefix)
 }
 
-// completeGames completes game ids, if the daemon responds in time. It omits those that are given
-// already, and ids that a shell would have to quote.
+// completeGames completes game ids.
 func (a *app) completeGames(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	a.globals.timeout = completionTimeout
-	var ids []string
-	_ = a.callDaemon(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
-		page, err := client.ListPage(ctx, ports.PageQuery{Limit: ports.MaxPageLimit})
-		for _, v := range page.Records {
-			id := v.Record.GameID
-			if strings.HasPrefix(id, prefix) && render.ShellWord(id) == id && !slices.Contains(args, id) {
-				ids = append(ids, cobra.CompletionWithDesc(id, string(v.Record.Status)))
-			}
-		}
-		return err
-	})
-	return ids, cobra.ShellCompDirectiveNoFileComp
-}
-
-// completePlacement completes --node and --region of every command except serve, whose
-// values are new names.
-func (a *app) completePlacement(root *cobra.Command) {
-	values := map[string]func(node.Node) string{
-		"node":   func(n node.Node) string { return n.Name },
-		"region": func(n node.Node) string { return n.Region },
-	}
-	for _, cmd := range root.Commands() {
-		for flag, value := range values {
-			if cmd.Flags().Lookup(flag) == nil || cmd.Name() == "serve" {
-				continue
-			}
-			_ = cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-				return a.presentNodes(cmd.Context(), prefix, value), cobra.ShellCompDirectiveNoFileComp
-			})
-		}
-	}
-}
-
-// presentNodes returns the distinct values of the present nodes that start with prefix,
-// if the daemon responds in time. It omits values that a shell would have to quote.
-func (a *app) presentNodes(ctx context.Context, prefix string, value func(node.Node) string) []string {
-	a.globals.timeout = completionTimeout
-	var found []string
-	_ = a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
-		nodes, err := client.Nodes(ctx)
-		for _, n := range nodes.Items {
-			if text := value(n.Node); n.IsReady() && strings.HasPrefix(text, prefix) && render.ShellWord(text) == text {
-				found = append(found, text)
-			}
-		}
-		return err
-	})
-	slices.Sort(found)
-	return slices.Compact(found)
+	return a.completer().Games(cmd, args, prefix)
 }

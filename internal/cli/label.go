@@ -48,7 +48,7 @@ game is in progress. Labels are kept by every operation; a start that names labe
 			}
 			return flags.selection.CheckArguments(cmd.Name(), games)
 		},
-		ValidArgsFunction: a.completeGames,
+		ValidArgsFunction: a.completer().LabelArguments,
 	}
 	flags.origin.Bind(cmd)
 	flags.selection.Bind(cmd, selection.Verb{})

@@ -70,6 +70,7 @@ func TestOperationRequests(t *testing.T) {
 			if c.want.GameID == "" {
 				c.want.GameID = "g"
 			}
+			c.want.AnyNode = c.want.Kind == operation.KindStart && !slices.Contains(args, "--node") && !slices.Contains(args, sameSpec)
 			c.want.Origin = ports.Origin{OperationID: "op 1", Actor: "ada", Reason: "why"}
 			c.want.AnyNode = c.want.Kind == operation.KindStart && !slices.Contains(c.args, "--node") && !slices.Contains(c.args, sameSpec) // the file names a node
 			require.Equal(t, c.want, r.onlyRequest(t))

@@ -43,7 +43,7 @@ func TestResolve(t *testing.T) {
 	}
 
 	_, err := clientconfig.Resolve(clientconfig.Settings{Context: "prod", Server: "https://evil"}, file)
-	require.EqualError(t, err, `--server https://evil is not the server of context "prod", https://prod:1; use one of them`)
+	require.EqualError(t, err, `--server https://evil is not a server of context "prod", https://prod:1; use one of them`)
 	_, err = clientconfig.Resolve(clientconfig.Settings{Context: "dev"}, file)
 	require.EqualError(t, err, `context "dev" does not exist; use one of ci, prod`)
 	_, err = clientconfig.Resolve(clientconfig.Settings{}, clientconfig.File{Current: "dev"})
