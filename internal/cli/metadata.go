@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,8 +88,7 @@ func (a *app) printMetadata(ctx context.Context, gameID string) error {
 		if err != nil {
 			return err
 		}
-		text, _ := found.Record.Metadata.MarshalJSON()
-		_, err = fmt.Fprintf(a.streams.Out, "%s\n", text)
+		_, err = fmt.Fprintln(a.streams.Out, cmp.Or(found.Record.Metadata, "{}"))
 		return err
 	})
 }

@@ -44,10 +44,10 @@ func NewMetadata(text []byte) (Metadata, error) {
 	return encodeMetadata(object), nil
 }
 
-// MarshalJSON returns the object; {} if it is absent.
+// MarshalJSON returns the object; null if it is absent, which UnmarshalJSON accepts.
 func (m Metadata) MarshalJSON() ([]byte, error) {
 	if m == "" {
-		return []byte(noMetadata), nil
+		return []byte("null"), nil
 	}
 	return []byte(m), nil
 }

@@ -79,6 +79,11 @@ func TestMetadataOfARecord(t *testing.T) {
 	var decoded runtime.RuntimeRecord
 	require.NoError(t, json.Unmarshal(text, &decoded))
 	require.True(t, record.Equal(decoded))
+	text, err = json.Marshal([]runtime.Metadata{"", "{}"})
+	require.NoError(t, err)
+	var list []runtime.Metadata
+	require.NoError(t, json.Unmarshal(text, &list))
+	require.Equal(t, []runtime.Metadata{"", "{}"}, list)
 	decoded.Metadata = ""
 	require.False(t, record.Equal(decoded))
 	record.Metadata = "{}"

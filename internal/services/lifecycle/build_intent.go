@@ -57,6 +57,9 @@ func (s *Service) buildIntent(ctx context.Context, request ports.OperationReques
 	if err := s.validateContainerSpec(ctx, request, op); err != nil {
 		return intent, err
 	}
+	if err := s.checkImage(ctx, op); err != nil {
+		return intent, err
+	}
 	op.Step, op.StartedAt, op.StepAt = firstStep(op), at, at
 	op.StopGrace = stopGraceOf(request)
 	if !opts.automatic {

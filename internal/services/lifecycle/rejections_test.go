@@ -55,6 +55,31 @@ func TestUnsupportedSpecIsRejectedBeforeAcceptance(t *testing.T) {
 	require.ErrorContains(t, err, "has no version")
 }
 
+// An engine without a registry never gets an image that it lacks, so nothing is accepted.
+func TestMissingImageIsRejected(t *testing.T) {
+	t.Parallel()
+	n := nodetest.New(t, nodetest.Config{})
+	for _, isAnyNode := range []bool{false, true} {
+		request := nodetest.StartOp("missing", nodetest.GameSpec("9.9.9"))
+		request.AnyNode = isAnyNode // there is no other node
+		outcome, err := n.Execute(request)
+		require.ErrorIs(t, err, container.ErrNoImage)
+		require.Empty(t, outcome.OperationID)
+	}
+	stored, err := n.Store.GetIntent(t.Context(), "missing")
+	require.NoError(t, err)
+	require.Zero(t, stored.Revision, "no intent was stored")
+
+	n.MustExecute(nodetest.StartOp("g", nodetest.GameSpec("1.0.0")))
+	before, err := n.Store.GetIntent(t.Context(), "g")
+	require.NoError(t, err)
+	_, err = n.Execute(ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "gameserver:1.0.9"})
+	require.ErrorIs(t, err, container.ErrNoImage)
+	after, err := n.Store.GetIntent(t.Context(), "g")
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+}
+
 func TestSameOperationIDReturnsTheFirstResult(t *testing.T) {
 	t.Parallel()
 	n := nodetest.New(t, nodetest.Config{})
