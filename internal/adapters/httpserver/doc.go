@@ -28,7 +28,7 @@
 //	put.go         PUT of a record, with its conditional headers
 //	set_status.go  one transition
 //	delete.go      DELETE of a removed game
-//	watch.go       the stream of changes
+//	watch.go       the stream of changes; events.go derives events of games from it
 //	operations.go  start, stop, restart, patch, cleanup: executed here or forwarded
 //	operation_resources.go  operations as resources: get, list, cancel
 //	drift.go       findings and brakes

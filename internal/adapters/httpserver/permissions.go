@@ -31,6 +31,7 @@ func requirements() requirementTable {
 		"change-runtime-metadata": game(operate),
 		"get-runtime-history":     game(read),
 		"watch-runtimes":          some(read),
+		"watch-events":            some(read),
 
 		"start-runtime":   game(operate),
 		"stop-runtime":    game(operate),

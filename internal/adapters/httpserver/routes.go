@@ -87,6 +87,7 @@ func runtimeRoutes() []Route {
 			Codes:     codes(storeCodes(), []api.Code{api.CodeNotAcceptable, api.CodeCompacted, api.CodeForeignRevision, api.CodeTooManyStreams}),
 			isStream:  true,
 		}, (*Server).watchRuntimes)),
+		eventsRoute(heartbeat),
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/connlimit"
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/eventdetails"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/limit"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/stream"
@@ -42,8 +43,10 @@ type Server struct {
 	router  router
 	metrics *metrics
 	events  *stream.EventCache
-	origins *http.CrossOriginProtection
-	checks  checkHistory
+	// eventDetails completes the events of games.
+	eventDetails *eventdetails.Source
+	origins      *http.CrossOriginProtection
+	checks       checkHistory
 	// isReadOnlyLogged means that the log has a write which a read-only store has rejected,
 	// and that no write has succeeded since.
 	isReadOnlyLogged atomic.Bool
@@ -83,14 +86,15 @@ func New(store Store, cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		store: store, cfg: cfg, metrics: metrics, router: newRouter(Routes()),
-		origins:    http.NewCrossOriginProtection(),
-		streams:    slots{limit: cfg.MaxStreams},
-		operations: slots{limit: cfg.MaxOperations},
-		commands:   slots{limit: cfg.MaxCommands},
-		limits:     newCallerLimits(cfg, metrics),
-		events:     stream.NewEventCache(),
-		checks:     checkHistory{lastOK: map[string]time.Time{}},
-		closing:    make(chan struct{}),
+		origins:      http.NewCrossOriginProtection(),
+		streams:      slots{limit: cfg.MaxStreams},
+		operations:   slots{limit: cfg.MaxOperations},
+		commands:     slots{limit: cfg.MaxCommands},
+		limits:       newCallerLimits(cfg, metrics),
+		events:       stream.NewEventCache(),
+		eventDetails: eventdetails.New(store, cfg.Intents),
+		checks:       checkHistory{lastOK: map[string]time.Time{}},
+		closing:      make(chan struct{}),
 	}
 	s.connections = connlimit.New(connlimit.Config{
 		Connections: cfg.MaxConnections, PerAddress: cfg.Limits.Connections,

@@ -60,17 +60,17 @@ func restrict(event ports.RuntimeEvent, visible *access.Visibility) ports.Runtim
 	return event
 }
 
-// resume applies Last-Event-ID to the options. The store starts a client of another store
+// resumeAt applies Last-Event-ID to the options. The store starts a client of another store
 // over if that accepts a resync. Otherwise such a client gets a problem with the status 410,
 // at which a browser does not reconnect.
-func (in *watchInput) resume(options *ports.WatchOptions, storeID string) error {
-	if in.LastEventID == "" {
+func resumeAt(lastEventID string, options *ports.WatchOptions, storeID string) error {
+	if lastEventID == "" {
 		return nil
 	}
-	position, isValid := parseCursor(in.LastEventID)
+	position, isValid := parseCursor(lastEventID)
 	switch {
 	case !isValid:
-		return problem.BadRequest("header.Last-Event-ID", "%q is not the id of an event; send an id as this stream sent it, or a revision", request.Clip(in.LastEventID))
+		return problem.BadRequest("header.Last-Event-ID", "%q is not the id of an event; send an id as this stream sent it, or a revision", request.Clip(lastEventID))
 	case !position.isForeign(storeID):
 		options.FromRevision = position.revision
 		return nil
@@ -78,7 +78,7 @@ func (in *watchInput) resume(options *ports.WatchOptions, storeID string) error 
 		options.FromRevision, options.Store = position.revision, position.storeID
 		return nil
 	}
-	p := problem.New(api.CodeForeignRevision, fmt.Sprintf("the event %s is of another store than %s; watch without Last-Event-ID, or with resync=true", request.Clip(in.LastEventID), storeID))
+	p := problem.New(api.CodeForeignRevision, fmt.Sprintf("the event %s is of another store than %s; watch without Last-Event-ID, or with resync=true", request.Clip(lastEventID), storeID))
 	p.Status = http.StatusGone
 	return p
 }
@@ -90,17 +90,32 @@ func (s *Server) watchRuntimes(w http.ResponseWriter, r *http.Request, in *watch
 	if err != nil {
 		return err
 	}
-	storeID := s.store.ID()
-	if err := in.resume(&options, storeID); err != nil {
+	return s.serveWatch(w, r, watchRequest{options: options, lastEventID: in.LastEventID, accept: in.Accept}, func(ws *watchStream) { ws.regions = in.Regions })
+}
+
+// watchRequest is the request of a stream of changes, or of events.
+type watchRequest struct {
+	options             ports.WatchOptions
+	lastEventID, accept string
+	// startsNow starts a stream without a revision at the current revision, instead of a snapshot.
+	startsNow bool
+}
+
+// serveWatch serves one stream, which tune configures, until the client disconnects, the store ends the watch, or the
+// server shuts down.
+func (s *Server) serveWatch(w http.ResponseWriter, r *http.Request, in watchRequest, tune func(*watchStream)) error {
+	options, storeID := in.options, s.store.ID()
+	if err := resumeAt(in.lastEventID, &options, storeID); err != nil {
 		return err
 	}
-	format, isAcceptable := stream.Choose(in.Accept)
+	format, isAcceptable := stream.Choose(in.accept)
 	if !isAcceptable {
 		return problem.New(api.CodeNotAcceptable, "a watch responds with "+api.EventStreamMediaType+" or "+api.NDJSONMediaType+"; Accept must allow one of them")
 	}
-	ws := &watchStream{server: s, out: s.newStream(w, format), storeID: storeID, position: options.FromRevision, regions: in.Regions, revocation: callers.NewRevocation(r.Context(), s.cfg.Access), requestID: audit.RequestIDOf(r.Context())}
+	ws := &watchStream{server: s, out: s.newStream(w, format), storeID: storeID, position: options.FromRevision, revocation: callers.NewRevocation(r.Context(), s.cfg.Access), requestID: audit.RequestIDOf(r.Context())}
 	options.Visible = ws.revocation.Caller().Visible()
 	ws.visible = options.Visible
+	tune(ws)
 	switch {
 	case r.Method == http.MethodHead:
 		ws.out.Open()
@@ -117,6 +132,12 @@ func (s *Server) watchRuntimes(w http.ResponseWriter, r *http.Request, in *watch
 	defer s.metrics.streams.Dec()
 
 	ctx, cancel := context.WithCancel(r.Context())
+	if in.startsNow && options.FromRevision == 0 {
+		if err := ws.startNow(ctx, &options); err != nil {
+			cancel()
+			return err
+		}
+	}
 	items := s.startWatch(ctx, options)
 	defer func() {
 		cancel()
@@ -173,6 +194,10 @@ type watchStream struct {
 	storeID string
 	// position is the latest revision that the client can resume from, 0 for none.
 	position int64
+	// games is the state of a stream of events of games, nil for one of changes. sentPosition is the latest
+	// position that it has sent.
+	games        *gameEvents
+	sentPosition int64
 	// visible are the games that the caller may see.
 	visible *access.Visibility
 	// regions are the regions of the watch; none means all.
@@ -202,16 +227,17 @@ func (ws *watchStream) writeItems(ctx context.Context, items <-chan watchItem) e
 			if item.isFinal() {
 				return ws.end(item.err)
 			}
-			ws.write(item)
+			if ws.write(ctx, item) {
+				heartbeat.Reset(ws.server.cfg.Heartbeat)
+			}
 			if len(items) == 0 {
 				ws.out.Flush()
 			}
-			heartbeat.Reset(ws.server.cfg.Heartbeat)
 		case <-open.C:
 			ws.out.Open()
 			ws.out.Flush()
 		case <-heartbeat.C:
-			ws.out.Heartbeat(ws.bookmark())
+			ws.writeHeartbeat()
 		case <-ws.revocation.Changed():
 			if err := ws.revocation.Check(); err != nil {
 				return ws.end(err)
@@ -231,14 +257,18 @@ func (ws *watchStream) writeItems(ctx context.Context, items <-chan watchItem) e
 	}
 }
 
-func (ws *watchStream) write(item watchItem) {
+// write writes an item. It reports false if a stream of events has not written anything.
+func (ws *watchStream) write(ctx context.Context, item watchItem) bool {
 	if item.err != nil {
 		ws.writeProblem(item.event, problem.From(item.err, nil), false)
-		return
+		return true
 	}
 	event := item.event
 	if ws.visible != nil {
 		event = restrict(event, ws.visible)
+	}
+	if ws.games != nil {
+		return ws.writeGameEvents(ctx, event)
 	}
 	frame := stream.Frame{Type: string(event.Type)}
 	switch {
@@ -249,6 +279,21 @@ func (ws *watchStream) write(item watchItem) {
 	}
 	ws.out.Write(frame, ws.encode(event))
 	ws.server.metrics.events.WithLabelValues(string(event.Type)).Inc()
+	return true
+}
+
+// writeHeartbeat writes a heartbeat: a comment, or in a format without comments a bookmark. A stream of events
+// that was sent no position for longer than that writes a bookmark in any format.
+func (ws *watchStream) writeHeartbeat() {
+	switch {
+	case ws.games == nil:
+		ws.out.Heartbeat(ws.bookmark())
+	case ws.sentPosition < ws.position:
+		ws.writeGameEvent(ws.gameBookmark())
+		ws.out.Flush()
+	default:
+		ws.out.Heartbeat(api.Encode(ws.gameBookmark()))
+	}
 }
 
 // encode returns the JSON of an event. Events without a record have the regions.

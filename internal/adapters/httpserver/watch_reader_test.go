@@ -38,14 +38,20 @@ type element struct {
 // watch opens a stream, which must start.
 func (f *fixture) watch(query, headers string) *watchReader {
 	f.t.Helper()
-	conn, response := f.openUntilDone("GET", "/v1/watch"+query, headers, "")
+	return f.stream("/v1/watch"+query, headers)
+}
+
+// stream opens a stream of the path, which must start.
+func (f *fixture) stream(path, headers string) *watchReader {
+	f.t.Helper()
+	conn, response := f.openUntilDone("GET", path, headers, "")
 	s := &watchReader{
 		t: f.t, conn: conn, head: response, lines: bufio.NewReader(response.Body),
 		sse: response.Header.Get("Content-Type") == api.EventStreamMediaType,
 	}
 	if response.StatusCode != http.StatusOK {
 		text, _ := s.lines.ReadString('\n')
-		require.Equal(f.t, 200, response.StatusCode, "GET /v1/watch%s: %s", query, text)
+		require.Equal(f.t, 200, response.StatusCode, "GET %s: %s", path, text)
 	}
 	if s.sse {
 		require.Equal(f.t, "retry: 2000\n\n", s.frame(), "the preamble of server-sent events")
