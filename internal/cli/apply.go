@@ -23,6 +23,7 @@ type applyFlags struct {
 	parallel                          int
 	isDryRun, isForced, wait, isQuiet bool
 	origin                            flags.Origin
+	prune                             pruneFlags
 }
 
 // manifestHelp describes the files of apply and diff.
@@ -57,7 +58,10 @@ Another major or minor version of the image requires --force.
 Apply prints a line for each game and a summary, and acts on --max-parallel games at a
 time. If some games fail, the others are applied nevertheless, and the exit code is the
 highest code of all failures. Apply can be repeated; games that are as described are not
-changed. It does nothing with games that the files do not contain.
+changed. It does nothing with games that the files do not contain, except with --prune: then
+the games that match the selector -l, and that no file contains, are stopped and removed
+after all others were applied without a failure. Their records stay until they are deleted.
+Prune requires confirmation.
 
 A game has been applied when its record is running or stopped, and with --wait when it is
 healthy.
@@ -67,6 +71,7 @@ healthy.
 The command get prints such a file of games that exist; see the examples.`,
 		Example: `  rtmanager apply -f games/
   rtmanager apply -f game-1.yaml -f game-2.yaml --dry-run
+  rtmanager apply -f lobby/ --prune -l app=lobby --dry-run
   rtmanager get --all --spec -o yaml > games.yaml
   rtmanager apply -f games.yaml --server http://other:8080
   generate-games | rtmanager apply -f - --max-parallel 20 --wait`,
@@ -79,6 +84,7 @@ The command get prints such a file of games that exist; see the examples.`,
 	cmd.Flags().BoolVar(&flags.wait, "wait", false, "wait until each game is healthy, not only running")
 	cmd.Flags().BoolVarP(&flags.isQuiet, "quiet", "q", false, "do not print the summary unless a game has failed")
 	flags.origin.Bind(cmd)
+	flags.prune.bind(cmd, true)
 	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
 		if !cmd.Flags().Changed("timeout") {
 			a.globals.timeout = 0
@@ -101,12 +107,19 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	if err := selection.ValidateParallel(flags.parallel); err != nil {
 		return err
 	}
+	if err := flags.prune.validate(); err != nil {
+		return err
+	}
 	games, err := a.readGames(flags.files)
 	if err != nil {
 		return err
 	}
 	return a.withClient(httpclient.Config{WriteTimeout: outcomeTimeout}, func(client *httpclient.Client) error {
 		changes, err := a.changesOf(ctx, client, games, flags.isForced)
+		if err != nil {
+			return err
+		}
+		pruned, prunedIDs, err := a.selectPruned(ctx, client, games, flags)
 		if err != nil {
 			return err
 		}
@@ -117,12 +130,23 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 			return a.printer().Applied(applied)
 		}
 		run.count = func(_, total int) string {
-			return fmt.Sprintf("%s: %d created, %d configured, %d unchanged", countGames(total, flags.isDryRun),
+			text := fmt.Sprintf("%s: %d created, %d configured, %d unchanged", countGames(total, flags.isDryRun),
 				counts[manifest.ResultCreated], counts[manifest.ResultConfigured], counts[manifest.ResultUnchanged])
+			if flags.prune.isEnabled {
+				text += fmt.Sprintf(", %d pruned", counts[manifest.ResultPruned])
+			}
+			return text
 		}
-		return run.run(ctx, idsOf(games), func(ctx context.Context, gameID string) (output.Applied, error) {
+		notStarted := run.runAll(ctx, idsOf(games), func(ctx context.Context, gameID string) (output.Applied, error) {
 			return a.applyChange(ctx, client, changes[gameID], flags)
 		})
+		if len(run.errs) > 0 || notStarted > 0 {
+			return run.finish(ctx, len(games)+len(pruned), notStarted+len(pruned))
+		}
+		notStarted = run.runAll(ctx, prunedIDs, func(ctx context.Context, gameID string) (output.Applied, error) {
+			return a.pruneGame(ctx, client, pruned[gameID], flags)
+		})
+		return run.finish(ctx, len(games)+len(pruned), notStarted)
 	})
 }
 

@@ -30,12 +30,18 @@ type bulk[T any] struct {
 
 // run calls act for each game, prints each result, and then the summary.
 func (b *bulk[T]) run(ctx context.Context, games []string, act func(ctx context.Context, gameID string) (T, error)) error {
-	notStarted := selection.Run(ctx, games, b.parallel, func(ctx context.Context, gameID string) (T, error) {
+	notStarted := b.runAll(ctx, games, act)
+	return b.finish(ctx, len(games), notStarted)
+}
+
+// runAll calls act for each game, prints each result, and returns how many games it has not
+// started.
+func (b *bulk[T]) runAll(ctx context.Context, games []string, act func(ctx context.Context, gameID string) (T, error)) (notStarted int) {
+	return selection.Run(ctx, games, b.parallel, func(ctx context.Context, gameID string) (T, error) {
 		ctx, cancel := b.app.globals.withTimeout(ctx)
 		defer cancel()
 		return retryLimited(ctx, func() (T, error) { return act(ctx, gameID) })
 	}, b.report)
-	return b.finish(ctx, len(games), notStarted)
 }
 
 // The backoff of a request that the daemon rejects because of its limits.

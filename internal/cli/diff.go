@@ -13,10 +13,12 @@ import (
 	"galaxy/rtmanager/internal/cli/internal/exit"
 	"galaxy/rtmanager/internal/cli/internal/manifest"
 	"galaxy/rtmanager/internal/cli/internal/render"
+	"galaxy/rtmanager/internal/cli/internal/selection"
 )
 
 func (a *app) diffCommand() *cobra.Command {
 	var files []string
+	var prune pruneFlags
 	cmd := &cobra.Command{
 		Use:   "diff -f FILE|DIR",
 		Short: "Show what apply would change",
@@ -24,7 +26,7 @@ func (a *app) diffCommand() *cobra.Command {
 unified diffs of YAML: lines with - are of the current game, lines with + of the file.
 
 Diff exits with 0 if apply would change nothing, with 1 if it would, and with 2 or more
-after an error.
+after an error. With --prune it also shows the games that apply --prune would remove.
 
 ` + manifestHelp,
 		Example: `  rtmanager diff -f games/
@@ -32,8 +34,9 @@ after an error.
 		Args: requireNoArguments,
 	}
 	bindManifests(cmd, &files)
+	prune.bind(cmd, false)
 	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
-		err := a.diff(cmd.Context(), files)
+		err := a.diff(cmd.Context(), files, &prune)
 		if err != nil && !errors.Is(err, exit.ErrNegative) && exit.Code(err) == exit.Failure {
 			return exit.CodeError{Err: err, Code: exit.Usage} // 1 means a difference
 		}
@@ -42,7 +45,10 @@ after an error.
 	return cmd
 }
 
-func (a *app) diff(ctx context.Context, files []string) error {
+func (a *app) diff(ctx context.Context, files []string, prune *pruneFlags) error {
+	if err := prune.validate(); err != nil {
+		return err
+	}
 	games, err := a.readGames(files)
 	if err != nil {
 		return err
@@ -67,7 +73,11 @@ func (a *app) diff(ctx context.Context, files []string) error {
 				return err
 			}
 		}
-		if isDifferent {
+		hasPruned, err := a.diffPruned(ctx, client, games, prune)
+		if err != nil {
+			return err
+		}
+		if isDifferent || hasPruned {
 			return exit.ErrNegative
 		}
 		return nil
@@ -95,13 +105,42 @@ func diffText(change gameChange) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := render.Value(change.game.GameID)
-	text := diff.Diff(name+" (current)", current, name+" (file)", desired)
+	return unifiedDiff(change.game.GameID, "file", current, desired), nil
+}
+
+// unifiedDiff returns the unified diff of a game between its current state and the one of source.
+func unifiedDiff(gameID, source string, current, desired []byte) []byte {
+	name := render.Value(gameID)
+	text := diff.Diff(name+" (current)", current, name+" ("+source+")", desired)
 	// The first line is a command line of the program diff.
 	if _, rest, found := bytes.Cut(text, []byte("\n")); found {
 		text = rest
 	}
-	return text, nil
+	return text
+}
+
+// diffPruned prints the games that apply --prune would remove, and reports whether there are any.
+func (a *app) diffPruned(ctx context.Context, client *httpclient.Client, games []manifest.Game, prune *pruneFlags) (hasPruned bool, _ error) {
+	ctx, cancel := context.WithTimeout(ctx, a.globals.readTimeout())
+	defer cancel()
+	pruned, err := prune.selectGames(ctx, client, games)
+	if err != nil || len(pruned) == 0 {
+		return false, err
+	}
+	specs, err := client.Specs(ctx, selection.IDs(pruned))
+	if err != nil {
+		return false, err
+	}
+	for i, found := range pruned {
+		current, err := encodeYAML(manifest.GameOf(specs[i]))
+		if err != nil {
+			return false, err
+		}
+		if _, err := a.streams.Out.Write(unifiedDiff(found.Record.GameID, "pruned", current, nil)); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 func encodeYAML(game manifest.Game) ([]byte, error) {

@@ -12,7 +12,7 @@
 //	operation_command.go  flags and execution that the operation commands share
 //	bulk.go               a command for several games: results, summary
 //	selected.go           games of arguments and filters: confirmation, dry run
-//	apply.go, diff.go     games that files describe
+//	apply.go, diff.go     games that files describe; apply_prune.go removes games that no file contains
 //	operations.go         stop, restart, cleanup, patch (start has its own file)
 //	drift.go              drift findings; drift_apply.go applies them and releases brakes
 //	secret.go             secrets: set; secret_manage.go, secret_key.go, secret_registry.go the others

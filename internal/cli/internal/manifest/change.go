@@ -20,6 +20,8 @@ const (
 	ResultCreated    Result = "created"
 	ResultConfigured Result = "configured"
 	ResultUnchanged  Result = "unchanged"
+	// ResultPruned: no file contains the game, so it is stopped and removed.
+	ResultPruned Result = "pruned"
 )
 
 // Change is what must be done so that a game is as its manifest.

@@ -11,7 +11,7 @@ import (
 // Applied is the result of apply for one game.
 type Applied struct {
 	GameID string `json:"game_id"`
-	// Result is created, configured or unchanged.
+	// Result is created, configured, unchanged or pruned.
 	Result string `json:"result"`
 	// Changes are the members that have changed.
 	Changes  []string `json:"changes,omitempty"`
