@@ -223,10 +223,14 @@ func (o Observation) detectOthers(recorded *container.Container, others []contai
 }
 
 func (o Observation) newFinding(kind Kind, action Action, containerID, format string, args ...any) []Finding {
+	var changedAt time.Time
+	if o.Record != nil {
+		changedAt = o.Record.LastOpAt
+	}
 	return []Finding{{
 		ID:   fmt.Sprintf("%s/%s/%s", kind, o.GameID, containerID),
 		Kind: kind, GameID: o.GameID, Region: o.Region, Node: o.Node, Action: action, ContainerID: containerID,
-		Evidence: fmt.Sprintf(format, args...), RecordRevision: o.RecordRevision, IntentRevision: o.IntentRevision,
+		Evidence: fmt.Sprintf(format, args...), RecordRevision: o.RecordRevision, IntentRevision: o.IntentRevision, RecordChangedAt: changedAt,
 	}}
 }
 

@@ -95,4 +95,7 @@ type Finding struct {
 	IntentRevision int64 `json:"intent_revision"`
 	// ContainerID is the container that the finding concerns; empty if none.
 	ContainerID string `json:"container_id,omitempty"`
+	// RecordChangedAt is LastOpAt of the record, zero for none. It differs between two findings if the
+	// game has changed, and not if its labels, metadata or condition have.
+	RecordChangedAt time.Time `json:"-"`
 }

@@ -18,8 +18,9 @@ type Tracker struct {
 func NewTracker() *Tracker { return &Tracker{games: map[string][]Finding{}} }
 
 // Record replaces the findings of the game by those observed at now. It returns them
-// with FirstSeen and Observations set. A finding with other revisions or other evidence
-// than before counts as a new one.
+// with FirstSeen and Observations set. A finding with another revision of the intent, another operation of
+// the record or other evidence than before counts as a new one. Other changes of the record do not matter:
+// a client that changes labels or metadata must not delay an action forever.
 func (t *Tracker) Record(gameID string, findings []Finding, now time.Time) []Finding {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -40,7 +41,7 @@ func (t *Tracker) Record(gameID string, findings []Finding, now time.Time) []Fin
 }
 
 func isSameFinding(a, b Finding) bool {
-	return a.ID == b.ID && a.RecordRevision == b.RecordRevision && a.IntentRevision == b.IntentRevision && a.Evidence == b.Evidence
+	return a.ID == b.ID && a.RecordChangedAt.Equal(b.RecordChangedAt) && a.IntentRevision == b.IntentRevision && a.Evidence == b.Evidence
 }
 
 // Prune removes the findings of all games that are not in observed.

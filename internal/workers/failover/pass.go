@@ -131,7 +131,7 @@ func (r *region) checkLost(p *pass, game *lostGame) (isDue bool) {
 		ID: fmt.Sprintf("%s/%s/%s", drift.KindNodeLost, record.GameID, record.CurrentContainerID), Kind: drift.KindNodeLost,
 		GameID: record.GameID, Region: r.cfg.Region, Node: r.cfg.Node, Action: drift.ActionNone, ContainerID: record.CurrentContainerID,
 		Evidence:       fmt.Sprintf("node %s of the game is absent", game.from),
-		RecordRevision: game.found.Revision, IntentRevision: intent.Revision,
+		RecordRevision: game.found.Revision, IntentRevision: intent.Revision, RecordChangedAt: record.LastOpAt,
 	}
 	grace := r.cfg.Grace
 	absent, _ := p.overview.FindAbsent(game.from)

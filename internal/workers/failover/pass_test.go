@@ -259,7 +259,7 @@ func TestLostGameWithAStopInProgress(t *testing.T) {
 	require.Contains(t, f.Findings()[0].Evidence, "a stop of the game was in progress")
 }
 
-// A record that changes between two passes is a new finding, with a new grace period.
+// A game that changes between two passes is a new finding, with a new grace period.
 func TestGraceRestartsWhenTheRecordChanges(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, present("eu", "n1", "process"))
@@ -267,12 +267,28 @@ func TestGraceRestartsWhenTheRecordChanges(t *testing.T) {
 	for range 3 {
 		require.NoError(t, f.Pass(t.Context(), node.Fence{}))
 		f.clock.advance(59 * time.Second)
-		record, err := f.store.Get(t.Context(), "g")
-		require.NoError(t, err)
+		record := f.record("g")
+		record.LastOpAt = f.clock.now()
 		require.NoError(t, f.store.Upsert(t.Context(), record))
 	}
 	require.NoError(t, f.Pass(t.Context(), node.Fence{}))
 	require.Empty(t, f.rescheduler.assigned)
+}
+
+// A client that changes labels all the time does not keep a lost game from its reschedule.
+func TestLabelsDoNotRestartTheGrace(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, present("eu", "n1", "process"))
+	f.putRunning("g", "eu", "absent")
+	for _, players := range []string{"7", "8", "9"} {
+		require.NoError(t, f.Pass(t.Context(), node.Fence{}))
+		f.clock.advance(29 * time.Second)
+		record := f.record("g")
+		record.Labels = map[string]string{"players": players}
+		require.NoError(t, f.store.Upsert(t.Context(), record))
+	}
+	require.NoError(t, f.Pass(t.Context(), node.Fence{}))
+	require.Equal(t, map[string]string{"g": "n1"}, f.rescheduler.assigned)
 }
 
 // A game whose node is lost during a restart has a stopped record, and is rescheduled. A
