@@ -18,9 +18,12 @@ func (s *Service) checkImage(ctx context.Context, op operation.Operation) error 
 	if op.Generation == 0 || s.deps.Engine.Kind() != container.EngineKindProcess {
 		return nil
 	}
-	missing := s.deps.Engine.EnsureImage(ctx, op.Spec.Image, nil)
+	if hasImage, err := s.deps.Engine.HasImage(ctx, op.Spec.Image); hasImage || err != nil {
+		return nil //nolint:nilerr // the operation handles an engine that does not respond
+	}
+	missing := s.deps.Engine.EnsureImage(ctx, op.Spec.Image, nil) // its error names the missing file
 	if !errors.Is(missing, container.ErrNoImage) {
-		return nil // the operation handles an engine that does not respond
+		return nil
 	}
 	if op.CanChangeNode() {
 		hasOther, err := s.hasOtherNode(ctx)
