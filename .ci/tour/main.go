@@ -278,7 +278,7 @@ func (t *tour) stop() {
 	}
 	if t.daemon != nil && t.daemon.Process != nil && t.daemon.ProcessState == nil {
 		// A game survives its daemon. It still runs only if a step failed.
-		_ = t.command("rtmanager", "stop", "chess-17").Run()
+		_ = t.command("rtmanager", "stop", "--all", "--yes").Run()
 		_ = t.daemon.Process.Signal(syscall.SIGTERM)
 		_ = t.daemon.Wait()
 	}
@@ -302,8 +302,7 @@ var replacements = []struct {
 	{regexp.MustCompile(`(op_)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(-[0-9a-f]+)?`), "ID"},
 	{regexp.MustCompile(`[0-9a-f]{32}|[0-9a-f]{12}…`), "CONTAINER"},
 	{regexp.MustCompile(`process \d+|0\.0\.0\.0:\d+`), "PROCESS"},
-	// A terminal shows progress on one line and erases it.
-	{regexp.MustCompile(`(?m)^rtmanager: \w+ chess-17: [a-z ]+\n`), ""},
+	{regexp.MustCompile(`\b\d+\.\d\d +\d+\.\dMi`), "USAGE"},
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "URL"},
 	{regexp.MustCompile(`\b(pid|ready_ms)=\d+`), "$1=N"},
 	{regexp.MustCompile(`\b\d+(ms|s|m|h|d)\b`), "AGE"},
