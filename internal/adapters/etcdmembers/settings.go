@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -157,9 +158,12 @@ func updateSettings[T any](ctx context.Context, r *Registry, ref node.Ref, membe
 			return none, fmt.Errorf("%s: %w", operation, err)
 		}
 		kvs := func(i int) []*mvccpb.KeyValue { return read.Responses[i].GetResponseRange().GetKvs() }
-		if len(kvs(1)) == 0 && len(kvs(2)) == 0 {
+		found := slices.Concat(kvs(1), kvs(2))
+		if len(found) == 0 {
 			return none, unknown
 		}
+		// A node that is removed in the meantime must not get settings: another node of its name would have them.
+		exists := clientv3.Compare(clientv3.CreateRevision(string(found[0].GetKey())), "=", found[0].GetCreateRevision())
 		var current *mvccpb.KeyValue
 		if len(kvs(0)) > 0 {
 			current = kvs(0)[0]
@@ -180,7 +184,7 @@ func updateSettings[T any](ctx context.Context, r *Registry, ref node.Ref, membe
 			return none, err
 		}
 		resp, err := hedged(ctx, r, r.joinTimeout(), func(ctx context.Context) (*clientv3.TxnResponse, error) {
-			return r.client.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(key), "=", current.GetModRevision())).Then(write).Commit()
+			return r.client.Txn(ctx).If(exists, clientv3.Compare(clientv3.ModRevision(key), "=", current.GetModRevision())).Then(write).Commit()
 		})
 		switch {
 		case err == nil && resp.Succeeded:

@@ -147,3 +147,23 @@ func TestSettingsAreFollowed(t *testing.T) {
 	cancel()
 	require.ErrorIs(t, receive(t, done, "the end"), context.Canceled)
 }
+
+// A node that is removed while its settings are changed gets none: they would apply to a later node of the
+// same name.
+func TestSettingsOfANodeThatIsRemoved(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	registry := f.registry(nil, longTTL)
+	require.NoError(t, f.join(registry, newNode("n1")).Close())
+	calls := 0
+	_, err := registry.UpdateNode(t.Context(), n1, func(s *node.Settings) error {
+		if calls++; calls == 1 {
+			require.NoError(t, registry.RemoveNode(t.Context(), n1))
+		}
+		return cordon(s)
+	})
+	require.EqualError(t, err, "no such node: eu/n1")
+	settings, err := registry.Maintenance(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, settings.Nodes)
+}
