@@ -42,7 +42,11 @@ func (s *Server) setStatus(w http.ResponseWriter, r *http.Request, in *transitio
 	if err != nil {
 		return err
 	}
-	after, err := s.transition(r.Context(), ports.TransitionInput{UpdateStatusInput: update, Origin: origin}, in.RecordOnly)
+	input := ports.TransitionInput{UpdateStatusInput: update, Origin: origin}
+	if in.RecordOnly && update.To != runtime.StatusRunning {
+		input.Endpoint = new(string) // nothing runs, and no node corrects the record
+	}
+	after, err := s.transition(r.Context(), input, in.RecordOnly)
 	s.logWrite(writeLog{verb: "transition", gameID: in.GameID, to: update.To, origin: origin, revision: after.Revision}, err)
 	if err != nil {
 		return err
