@@ -2,6 +2,8 @@ package daemon_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,5 +79,30 @@ func TestInterruptedForcedDeletion(t *testing.T) {
 		require.NoError(t, d.client.ForceDelete(t.Context(), ports.DeleteInput{GameID: gameID, Origin: ports.Origin{OperationID: "op-1"}}), gameID)
 		_, err := d.client.GetVersioned(t.Context(), gameID)
 		require.ErrorIs(t, err, runtime.ErrNotFound, gameID)
+	}
+}
+
+// A game whose first start has failed has no record. It can be deleted.
+func TestDeletionOfAFailedStart(t *testing.T) {
+	t.Parallel()
+	settings := nodeSettings(t, "n1", "n2")
+	for _, cfg := range settings { // it exits before it is healthy
+		require.NoError(t, os.WriteFile(filepath.Join(cfg.DataDir, "images", "game", "2"), []byte("#!/bin/sh\nexit 1\n"), 0o755))
+	}
+	first := start(t, settings["n1"])
+	start(t, settings["n2"])
+	for _, isForced := range []bool{false, true} {
+		for _, name := range []string{"n1", "n2"} {
+			request := operationOn("ghost", operation.KindStart)
+			request.Spec, request.Node = &operation.Spec{Image: "game:2"}, name
+			_, err := first.client.RunOperation(t.Context(), request, nil)
+			require.Error(t, err)
+			remove := first.client.Delete
+			if isForced {
+				remove = first.client.ForceDelete
+			}
+			require.NoError(t, remove(t.Context(), ports.DeleteInput{GameID: "ghost"}), name)
+			require.ErrorIs(t, remove(t.Context(), ports.DeleteInput{GameID: "ghost"}), runtime.ErrNotFound, name)
+		}
 	}
 }

@@ -41,6 +41,8 @@ type ScanRange struct {
 	Revision int64
 	// Enough is the number of keys after which the caller ends the scan, 0 if it reads all.
 	Enough int
+	// KeysOnly omits the values.
+	KeysOnly bool
 }
 
 // Scan reads the keys of a family in order, beginning with the key from, in pages at one
@@ -56,7 +58,7 @@ func (c *Client) Scan(ctx context.Context, family, from string, revision int64, 
 // after a fast one. After a compaction of its revision, the pages of the next scan are larger,
 // so that it needs fewer of them.
 func (c *Client) ScanRange(ctx context.Context, keys ScanRange, page PageFunc) (int64, error) {
-	s := &scan{client: c, end: PrefixEnd(keys.Family), revision: keys.Revision, enough: int64(keys.Enough)}
+	s := &scan{client: c, keysOnly: keys.KeysOnly, end: PrefixEnd(keys.Family), revision: keys.Revision, enough: int64(keys.Enough)}
 	s.limit = s.bound(max(firstScanPage, c.scanFloor.Load(), s.enough))
 	for from := keys.From; ; {
 		resp, err := s.read(ctx, from)
@@ -86,6 +88,7 @@ type scan struct {
 	end      string
 	revision int64 // 0 before the first page
 	limit    int64 // of the next page
+	keysOnly bool
 	enough   int64 // keys that the caller still needs; 0 or less if that is not known
 }
 
@@ -93,7 +96,11 @@ type scan struct {
 func (s *scan) read(ctx context.Context, from string) (*clientv3.GetResponse, error) {
 	return RetryRead(ctx, s.client, func(ctx context.Context) (*clientv3.GetResponse, error) {
 		startedAt := time.Now()
-		resp, err := s.client.Raw.Get(ctx, from, clientv3.WithRange(s.end), clientv3.WithLimit(s.limit), clientv3.WithRev(s.revision))
+		options := []clientv3.OpOption{clientv3.WithRange(s.end), clientv3.WithLimit(s.limit), clientv3.WithRev(s.revision)}
+		if s.keysOnly {
+			options = append(options, clientv3.WithKeysOnly())
+		}
+		resp, err := s.client.Raw.Get(ctx, from, options...)
 		switch {
 		case err == nil:
 			s.limit = s.nextLimit(resp.Kvs, time.Since(startedAt))

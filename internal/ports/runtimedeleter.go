@@ -15,13 +15,17 @@ type RuntimeDeleter interface {
 	// intent. Watches deliver a deleted event. A game of the same id that is started
 	// later is a new game without history.
 	//
+	// A game without a record has an intent if its first start has failed: Delete deletes the
+	// intent then, without an event.
+	//
 	// A store whose quota is exhausted accepts a deletion.
 	//
 	// Errors, the first that applies:
 	//
 	//   - runtime.ErrInvalid for input that DeleteInput.Validate rejects,
 	//   - runtime.ErrFenced for an invalid Fence,
-	//   - runtime.ErrNotFound if the call finds no record,
+	//   - runtime.ErrNotFound if the call finds neither a record nor an intent, or no record
+	//     and IfRevision is set,
 	//   - a *runtime.ConflictError on runtime.PreconditionRevision if the record's last
 	//     change has another revision than IfRevision,
 	//   - an *operation.RejectedError with the status if the record is not removed,
@@ -70,10 +74,14 @@ func (in DeleteInput) Validate() error {
 
 // CheckGame returns nil if the game may be deleted. Otherwise it returns the error that
 // Delete documents for the game's record and operation in progress; nil means none.
-func (in DeleteInput) CheckGame(record *runtime.VersionedRecord, current *operation.Operation) error {
+func (in DeleteInput) CheckGame(record *runtime.VersionedRecord, hasIntent bool, current *operation.Operation) error {
 	switch {
-	case record == nil:
+	case record == nil && (!hasIntent || in.IfRevision != nil):
 		return runtime.ErrNotFound
+	case record == nil && current != nil:
+		return operation.NewBusyError(in.GameID, *current)
+	case record == nil:
+		return nil
 	case in.IfRevision != nil && *in.IfRevision != record.Revision:
 		return runtime.NewRevisionConflict(in.GameID, *in.IfRevision, *record)
 	case record.Record.Status != runtime.StatusRemoved:

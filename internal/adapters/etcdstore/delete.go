@@ -80,5 +80,5 @@ func (t *deleteTxn) checkState(state deletionState) error {
 		versioned := state.record.Versioned()
 		record = &versioned
 	}
-	return t.input.CheckGame(record, state.current)
+	return t.input.CheckGame(record, state.intentRevision != 0, state.current)
 }

@@ -236,3 +236,32 @@ func (r fixture) each(games int, fn func(gameID string) error) {
 	wg.Wait()
 	require.NoError(r.t, errors.Join(errs...))
 }
+
+// A game whose first start has failed has an intent and no record.
+func TestDeleteOfAGameWithoutARecord(t *testing.T) {
+	t.Parallel()
+	r := sharedFixture(t)
+	require.ErrorIs(t, r.Delete(t.Context(), ports.DeleteInput{GameID: "game"}), runtime.ErrNotFound)
+	want := r.keys()
+	r.put(runningRecord("game/1"))
+	r.putIntent(operation.Intent{GameID: "game/1"}, ports.IntentVersion{})
+	kept := r.keys()
+	version := r.putIntent(operation.Intent{GameID: "game", Recent: []operation.Outcome{{OperationID: "op-1", Kind: operation.KindStart}}}, ports.IntentVersion{})
+	r.putRaw("/secrets/game.game", "{}")
+	games, err := r.GamesWithIntent(t.Context())
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"game", "game/1"}, games)
+
+	revision := version.Revision
+	require.ErrorIs(t, r.Delete(t.Context(), ports.DeleteInput{GameID: "game", IfRevision: &revision}), runtime.ErrNotFound, "there is no record")
+	current := operation.Operation{ID: "op-2", Kind: operation.KindStart, Region: "eu", Node: "n1"}
+	version = r.putIntent(operation.Intent{GameID: "game", Current: &current}, version)
+	require.ErrorIs(t, r.Delete(t.Context(), ports.DeleteInput{GameID: "game"}), operation.ErrBusy)
+	r.putIntent(operation.Intent{GameID: "game"}, version)
+	input := ports.DeleteInput{GameID: "game", Origin: ports.Origin{OperationID: "op-3"}}
+	require.NoError(t, r.Delete(t.Context(), input))
+	require.NoError(t, r.Delete(t.Context(), input), "a repeated call")
+	require.Equal(t, kept, r.keys())
+	require.NotEqual(t, want, kept)
+	r.requireClean()
+}

@@ -159,6 +159,33 @@ func (s *Store) GamesOfOperation(ctx context.Context, operationID string) ([]str
 	return games, nil
 }
 
+// GamesWithIntent returns the games that have an intent as of one revision, in no particular order.
+// It reads the keys only.
+func (s *Store) GamesWithIntent(ctx context.Context) ([]string, error) {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	family := s.keys.Intents()
+	games, err := etcd.RetryOnCompaction(ctx, func(ctx context.Context) ([]string, error) {
+		games := []string{}
+		_, err := s.etcd.ScanRange(ctx, etcd.ScanRange{Family: family, From: family, KeysOnly: true}, func(_ int64, kvs []*mvccpb.KeyValue) (bool, error) {
+			for _, kv := range kvs {
+				if gameID, err := s.keys.GameOfIntent(string(kv.GetKey())); err == nil {
+					games = append(games, gameID)
+				}
+			}
+			return true, nil
+		})
+		return games, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the games with an intent: %w", err)
+	}
+	return games, nil
+}
+
 // PutIntent implements ports.IntentStore by one compare-and-swap. It keeps members of the
 // replaced intent that only a newer version knows; if the replaced version does not include
 // them, or if the store has no synced cache, the intent is read first.

@@ -77,10 +77,7 @@ func (s *Server) removeForDeletion(ctx context.Context, gameID string, origin *p
 	}
 	defer leave()
 	err := s.cfg.Cluster.RemoveGame(ctx, gameID, *origin)
-	switch {
-	case errors.Is(err, runtime.ErrNotFound):
-		return nil // the deletion may be a repeated one
-	case err != nil:
+	if err != nil {
 		s.logDeletion(gameID, *origin, err)
 	}
 	return err

@@ -27,11 +27,11 @@ import (
 //   - the errors of the store.
 func (s *Service) CheckNoContainers(ctx context.Context, gameID string) error {
 	placedOn, status, err := s.readPlacement(ctx, gameID)
-	if errors.Is(err, runtime.ErrNotFound) || err == nil && (status != runtime.StatusRemoved || s.deps.Intents == nil) {
-		return nil // the deletion itself reports the reason, if there is one
+	if errors.Is(err, runtime.ErrNotFound) { // its first start may have failed
+		status, err = runtime.StatusRemoved, nil
 	}
-	if err != nil {
-		return err
+	if err != nil || status != runtime.StatusRemoved || s.deps.Intents == nil {
+		return err // the deletion itself reports the reason, if there is one
 	}
 	intent, err := s.deps.Intents.GetIntent(ctx, gameID)
 	if err != nil || intent.Revision == 0 {

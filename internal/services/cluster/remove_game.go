@@ -19,13 +19,13 @@ type Transitioner interface {
 
 // RemoveGame stops and cleans up the game on its node, so that it can be deleted. It returns nil
 // for a removed game. The operations have ids that are derived from that of origin, which is
-// required: a repeated call continues where an earlier one ended.
+// required: a repeated call continues where an earlier one ended. It stops the first start of a
+// game without a record.
 //
 // A game has been given up if an operator has removed its node from the list of nodes, or if it
 // has no node: nothing can be stopped then, and only the record changes.
 //
 // Errors:
-//   - runtime.ErrNotFound for a game without a record,
 //   - *operation.RejectedError if the node is absent, and those of the operations,
 //   - *operation.BusyError while another operation is in progress that a stop does not preempt,
 //   - *node.UnreachableError if the node does not respond, with runtime.ErrOutcomeUnknown if it
@@ -34,6 +34,9 @@ type Transitioner interface {
 func (s *Service) RemoveGame(ctx context.Context, gameID string, origin ports.Origin) error {
 	for _, kind := range []operation.Kind{operation.KindStop, operation.KindCleanup} {
 		found, err := s.deps.Records.GetVersioned(ctx, gameID)
+		if errors.Is(err, runtime.ErrNotFound) {
+			return s.stopFirstStart(ctx, gameID, origin)
+		}
 		if err != nil || found.Record.Status == runtime.StatusRemoved {
 			return err
 		}
@@ -50,6 +53,27 @@ func (s *Service) RemoveGame(ctx context.Context, gameID string, origin ports.Or
 		if err := s.executeOn(ctx, ref, request); err != nil {
 			return fmt.Errorf("%s before the deletion: %w", kind, err)
 		}
+	}
+	return nil
+}
+
+// stopFirstStart stops a game whose first start is in progress. It returns nil if there is no
+// operation.
+func (s *Service) stopFirstStart(ctx context.Context, gameID string, origin ports.Origin) error {
+	if s.deps.Intents == nil {
+		return nil
+	}
+	ref, err := s.operationNode(ctx, gameID)
+	if errors.Is(err, runtime.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	request := ports.OperationRequest{GameID: gameID, Kind: operation.KindStop, Origin: origin}
+	request.Origin.OperationID = operation.DeriveID(origin.OperationID, "stop")
+	if err := s.executeOn(ctx, ref, request); err != nil && !errors.Is(err, runtime.ErrNotFound) {
+		return fmt.Errorf("stop before the deletion: %w", err)
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func (d *Deleter) read(ctx context.Context, input ports.DeleteInput) (ports.Arch
 	if err != nil {
 		return ports.ArchivedGame{}, false, err
 	}
-	if record.Revision == 0 || input.CheckGame(&record, intent.Intent.Current) != nil {
+	if record.Revision == 0 || input.CheckGame(&record, intent.Revision != 0, intent.Intent.Current) != nil {
 		return ports.ArchivedGame{}, false, nil
 	}
 	history, err := d.store.History(ctx, input.GameID)

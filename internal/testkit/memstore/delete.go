@@ -34,10 +34,13 @@ func (s *Store) Delete(ctx context.Context, input ports.DeleteInput) error {
 		versioned := current.toVersionedRecord()
 		record = &versioned
 	}
-	if err := input.CheckGame(record, s.intents[storeKey(input.GameID)].Intent.Current); err != nil {
+	intent, hasIntent := s.intents[storeKey(input.GameID)]
+	if err := input.CheckGame(record, hasIntent, intent.Intent.Current); err != nil {
 		return err
 	}
-	s.deleteGame(input.GameID, current)
+	if current != nil {
+		s.deleteGame(input.GameID, current)
+	}
 	delete(s.intents, storeKey(input.GameID))
 	s.deletions[deletion] = true
 	return nil

@@ -124,3 +124,14 @@ func (s *Store) GamesWithActiveOperation(ctx context.Context, region, node strin
 	}
 	return games, nil
 }
+
+// GamesWithIntent returns the games that have an intent, in no particular order.
+func (s *Store) GamesWithIntent(ctx context.Context) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	games := []string{}
+	for _, stored := range s.intents {
+		games = append(games, stored.Intent.GameID)
+	}
+	return games, ctx.Err()
+}

@@ -24,6 +24,8 @@ type RetentionStore interface {
 	ports.RuntimeDeleter
 	ports.RuntimeWatcher
 	GetIntent(ctx context.Context, gameID string) (ports.VersionedIntent, error)
+	// GamesWithIntent returns the games that have an intent, in no particular order.
+	GamesWithIntent(ctx context.Context) ([]string, error)
 }
 
 // Nodes is the part of the registry of nodes that a Retention uses.
@@ -88,6 +90,8 @@ type Retention struct {
 	limiter *rate.Limiter
 	// absentSince is when a leader first observed that a node is absent; only Pass uses it.
 	absentSince map[node.Ref]time.Time
+	// nextScan is when the games whose first start has failed are listed next; only Pass uses it.
+	nextScan time.Time
 	// backoff delays deletions after the archive has failed; only Pass uses it.
 	backoff archiveBackoff
 }
@@ -158,6 +162,11 @@ func (r *Retention) Pass(ctx context.Context) (int, error) {
 			}
 		}
 		r.backoff.update(r.cfg.Clock(), r.cfg.Interval, errors.Is(errors.Join(faults...), runtime.ErrNotArchived))
+	}
+	if r.cfg.Retention > 0 {
+		deleted, err := r.deleteFailedStarts(ctx)
+		count += deleted
+		faults = append(faults, err)
 	}
 	return count, errors.Join(append(faults, r.removeStates(ctx))...)
 }

@@ -311,3 +311,35 @@ func TestRetentionWaitsForTheArchive(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, count)
 }
+
+// A game whose first start has failed has an intent and no record. Its node deletes that.
+func TestFailedStartsAreDeleted(t *testing.T) {
+	t.Parallel()
+	f := newRetentionFixture(t)
+	put := func(gameID, name string, ago time.Duration, current *operation.Operation) {
+		_, err := f.store.PutIntent(t.Context(), operation.Intent{GameID: gameID, Current: current, Recent: []operation.Outcome{{
+			OperationID: "op", Kind: operation.KindStart, Region: "eu", Node: name, FinishedAt: f.now.Add(-ago), Failure: &operation.Failure{Code: operation.FailureNoImage},
+		}}}, ports.IntentVersion{})
+		require.NoError(t, err)
+	}
+	put("due", "n1", retention, nil)
+	put("recent", "n1", retention-time.Minute, nil)
+	put("other node", "n2", retention, nil)
+	put("in progress", "n1", retention, &operation.Operation{ID: "op-2", Kind: operation.KindStart, Region: "eu", Node: "n1"})
+	put("running", "n1", retention, nil)
+	f.putRunning("running")
+	intents := func() []string {
+		games, err := f.store.GamesWithIntent(t.Context())
+		require.NoError(t, err)
+		return games
+	}
+	count, err := f.Pass(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, count)
+	require.ElementsMatch(t, []string{"recent", "other node", "in progress", "running"}, intents())
+	f.now = f.now.Add(2 * time.Hour)
+	count, err = f.Pass(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, count)
+	require.ElementsMatch(t, []string{"other node", "in progress", "running"}, intents())
+}

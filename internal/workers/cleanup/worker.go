@@ -4,6 +4,7 @@
 //	worker.go     Worker: containers of stopped games
 //	retention.go  Retention: records of removed games; abandoned.go: those of absent nodes
 //	archivebackoff.go  the delay of deletions while the archive does not accept games
+//	failedstarts.go  intents of games whose first start has failed
 //	states.go     state directories of deleted games
 package cleanup
 
