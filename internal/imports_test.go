@@ -94,6 +94,7 @@ var allowed = map[string][]string{
 	"adapters/httpserver/internal/execstream":   {"domain/", "api", "adapters/httpserver/internal/problem"},
 	"adapters/httpserver/internal/callers":      {"domain/", "api", "adapters/httpserver/internal/problem"},
 	"adapters/httpserver/internal/connlimit":    {"api", "adapters/httpserver/internal/problem"},
+	"adapters/httpserver/internal/compress":     {},
 	"adapters/httpserver/internal/etag":         {},
 	"adapters/httpserver/internal/pagetoken":    {"ports"},
 	"adapters/httpserver/internal/problem":      {"domain/", "api"},

@@ -77,6 +77,9 @@ func (s *Server) handle(response *statusRecorder, r *http.Request, match routeMa
 	if match.store != "" {
 		return s.forwardToStore(response, r, match)
 	}
+	if isCompressed(match.route.ID) {
+		return s.handleCompressed(response, r, match)
+	}
 	return match.route.handle(s, response, r, match.variables)
 }
 

@@ -1,10 +1,16 @@
 package httpserver
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/compress"
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/etag"
 	"galaxy/rtmanager/internal/api"
 )
 
@@ -45,9 +51,19 @@ func (s *Server) getMetrics(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// getOpenAPI handles GET /openapi.json.
-func (s *Server) getOpenAPI(w http.ResponseWriter, _ *http.Request) error {
+// getOpenAPI handles GET /openapi.json. The document changes with the version of the daemon only, so
+// that clients may cache it if they revalidate it.
+func (s *Server) getOpenAPI(w http.ResponseWriter, r *http.Request) error {
+	document := api.OpenAPI(s.cfg.Version)
+	sum := sha256.Sum256(document)
+	tag := hex.EncodeToString(sum[:16])
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("ETag", strconv.Quote(tag))
+	if etag.MatchesText(compress.PlainETags(strings.Join(r.Header.Values("If-None-Match"), ",")), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
 	w.Header().Set("Content-Type", "application/vnd.oai.openapi+json;version=3.1")
-	_, _ = w.Write(api.OpenAPI(s.cfg.Version)) // it fails only if the client has disconnected
+	_, _ = w.Write(document) // it fails only if the client has disconnected
 	return nil
 }

@@ -89,9 +89,14 @@ func invalidTag(tag string) string {
 // Matches reports whether an If-None-Match of a read names the revision, by the weak
 // comparison that reads use. A foreign tag matches nothing.
 func Matches(ifNoneMatch string, revision int64) bool {
+	return MatchesText(ifNoneMatch, strconv.FormatInt(revision, 10))
+}
+
+// MatchesText is Matches for the text of an entity tag, without quotes.
+func MatchesText(ifNoneMatch, text string) bool {
 	for tag := range strings.SplitSeq(ifNoneMatch, ",") {
 		tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
-		if tag == "*" || tag == Of(revision) {
+		if tag == "*" || tag == strconv.Quote(text) {
 			return true
 		}
 	}
