@@ -179,10 +179,9 @@ func TestStartsThatStayOnTheirNode(t *testing.T) {
 
 	named := startAnywhere(operation.Spec{Image: "none:1.0.0"})
 	named.Origin.OperationID, named.AnyNode = "start-2", false
-	outcome, err = nodes[0].Execute(named)
-	require.ErrorIs(t, err, container.ErrNoImage)
-	require.Equal(t, "n1", outcome.Node)
-	require.True(t, outcome.Failure.NodeFault)
+	_, err = nodes[0].Execute(named)
+	require.ErrorIs(t, err, container.ErrNoImage, "it is rejected before it is an operation")
+	require.Empty(t, nodes[1].Containers("g"))
 }
 
 // A stop preempts a start on the node that it has continued on.
