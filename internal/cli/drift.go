@@ -14,7 +14,11 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-type driftFlags struct{ apply, release, yes, isPartial bool }
+type driftFlags struct {
+	apply, release, yes, isPartial, hasExitCode bool
+
+	filter driftFilter
+}
 
 func (a *app) driftCommand() *cobra.Command {
 	var flags driftFlags
@@ -35,10 +39,12 @@ shown; a finding that has changed is skipped, with exit code 3. The brake does n
 block it. With --release-brake the engaged brakes are released, and the nodes apply
 their actions by themselves.
 
-Both require confirmation: pass --yes if there is no terminal.`,
+Both require confirmation: pass --yes if there is no terminal. With --exit-code the command
+exits with 1 if there are findings. Filters select the findings to show or to apply.`,
 		Example: `  rtmanager drift
   rtmanager drift -o wide
   rtmanager drift --allow-partial                      # while a node is lost
+  rtmanager drift --exit-code --kind orphan --region eu
   rtmanager drift --apply
   rtmanager drift --apply --yes -o json | jq '.results[] | select(.status != "done")'
   rtmanager drift --release-brake --yes`,
@@ -48,7 +54,9 @@ Both require confirmation: pass --yes if there is no terminal.`,
 	cmd.Flags().BoolVar(&flags.release, "release-brake", false, "release the engaged brakes")
 	cmd.Flags().BoolVar(&flags.yes, "yes", false, "skip the confirmation")
 	cmd.Flags().BoolVar(&flags.isPartial, "allow-partial", false, "exit with 0 although the findings of nodes that do not respond are missing")
-	cmd.MarkFlagsMutuallyExclusive("apply", "release-brake")
+	cmd.Flags().BoolVar(&flags.hasExitCode, "exit-code", false, "exit with 1 if there are findings")
+	flags.filter.bind(cmd)
+	cmd.MarkFlagsMutuallyExclusive("apply", "release-brake", "exit-code")
 	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
 		if flags.apply && !cmd.Flags().Changed("timeout") {
 			a.globals.timeout = 0
@@ -67,6 +75,7 @@ func (a *app) drift(ctx context.Context, flags driftFlags) error {
 		if err != nil {
 			return err
 		}
+		report = flags.filter.apply(report)
 		a.reportBrakes(report, !flags.release && !flags.apply)
 		switch {
 		case flags.apply:
@@ -78,6 +87,9 @@ func (a *app) drift(ctx context.Context, flags driftFlags) error {
 		}
 		if err == nil && !flags.isPartial {
 			err = missingNodesError(report)
+		}
+		if err == nil && flags.hasExitCode && len(report.Findings) > 0 {
+			err = exit.ErrNegative
 		}
 		return err
 	})

@@ -50,7 +50,7 @@ func (a *app) follow(ctx context.Context, stream *output.RecordStream, page port
 				a.reportCorruptValue(corrupt)
 				continue
 			case err != nil:
-				return errors.Join(err, stream.Flush())
+				return errors.Join(endOfWatch(err), stream.Flush())
 			}
 			if err := stream.PrintEvent(event); err != nil {
 				return err

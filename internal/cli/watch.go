@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
+	"galaxy/rtmanager/internal/cli/internal/exit"
 	"galaxy/rtmanager/internal/cli/internal/flags"
 	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -97,7 +98,7 @@ func (a *app) printEvents(ctx context.Context, client *httpclient.Client, option
 			a.reportCorruptValue(corrupt)
 			continue
 		case err != nil:
-			return errors.Join(err, buffered.Flush())
+			return errors.Join(endOfWatch(err), buffered.Flush())
 		}
 		if err := printer.Print(event); err != nil {
 			return err
@@ -109,6 +110,14 @@ func (a *app) printEvents(ctx context.Context, client *httpclient.Client, option
 		}
 	}
 	return nil
+}
+
+// endOfWatch returns the error that ended a watch. A watch that lasted until --timeout has no advice.
+func endOfWatch(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return exit.HintError{Err: err}
+	}
+	return err
 }
 
 func (f watchFlags) options() (ports.WatchOptions, error) {
