@@ -90,7 +90,7 @@ func (c *Client) dialWebSocket(ctx context.Context, server endpoint, request api
 		Proxy: http.ProxyFromEnvironment, TLSClientConfig: tlsConfig, HandshakeTimeout: c.cfg.RequestTimeout,
 		Subprotocols: []string{api.ExecSubprotocol},
 	}
-	conn, response, err := dialer.DialContext(ctx, target.String(), httpRequest.Header)
+	conn, response, err := dialer.DialContext(ctx, target.String(), httpRequest.Header) //nolint:bodyclose // the connection closes it
 	switch {
 	case err == nil && conn.Subprotocol() != api.ExecSubprotocol:
 		_ = conn.Close()

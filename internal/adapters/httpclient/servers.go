@@ -83,7 +83,7 @@ func (c *Client) closeIdleConnections() {
 // was not sent.
 func (c *Client) send(ctx context.Context, request apiRequest) (response *http.Response, err error) {
 	err = c.tryServers(ctx, request.method == http.MethodGet, func(server endpoint) (err error) {
-		response, err = c.sendTo(ctx, server, request)
+		response, err = c.sendTo(ctx, server, request) //nolint:bodyclose // the caller closes it
 		return err
 	})
 	return response, err

@@ -45,11 +45,7 @@ var ErrUnknownFormat = errors.New("unknown output format")
 // IsDocument reports whether the format prints all of a result, as the API has it, or what an
 // expression selects of that.
 func (f Format) IsDocument() bool {
-	switch f {
-	case "", FormatTable, FormatWide, expression.Name:
-		return false
-	}
-	return true
+	return f != "" && f != FormatTable && f != FormatWide && f != expression.Name
 }
 
 // Printer prints results.
@@ -92,6 +88,8 @@ func (p *Printer) newEncoder(out io.Writer) encoder {
 		return render.NewJSONEncoder(out, p.IsTerminal)
 	case FormatYAML:
 		return render.NewYAMLEncoder(out)
+	case FormatTable, FormatWide:
+		return nil
 	}
 	if e := expression.NewEncoder(string(p.Format), out, expression.Options{NoHeader: p.NoHeaders, IsTerminal: p.IsTerminal}); e != nil {
 		return e

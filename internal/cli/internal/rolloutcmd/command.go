@@ -134,7 +134,7 @@ deleted after seven days, and beyond the newest 100.`,
 		Example:           `  rtmanager rollout delete ro-4k2m7x1q9zab`,
 		ValidArgsFunction: c.completeID,
 	}
-	cmd.Args = func(cmd *cobra.Command, args []string) error {
+	cmd.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return exit.UsageError{Err: errors.New("delete requires the ID of a rollout")}
 		}
