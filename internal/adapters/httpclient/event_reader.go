@@ -53,9 +53,12 @@ func (r *lineReader) next(target any) error {
 }
 
 // eventReader reads a watch stream in newline-delimited JSON.
-type eventReader struct{ lines *lineReader }
+type eventReader struct {
+	lines *lineReader
+	game  api.GameEvent // the latest one of nextGameEvent
+}
 
-func newEventReader(stream io.Reader) *eventReader { return &eventReader{newLineReader(stream)} }
+func newEventReader(stream io.Reader) *eventReader { return &eventReader{lines: newLineReader(stream)} }
 
 // scanCompleteLines splits lines like bufio.ScanLines, but drops a last line without a
 // newline. Such a line is truncated, and could decode as another document.
@@ -74,9 +77,13 @@ func (r *eventReader) next() (api.Event, error) {
 		return api.Event{}, err
 	}
 	if missing := missingMember(event); missing != "" {
-		return api.Event{}, fmt.Errorf("%w: a line is an event without %s", errMalformed, missing)
+		return api.Event{}, missingMemberError(missing)
 	}
 	return event, nil
+}
+
+func missingMemberError(missing string) error {
+	return fmt.Errorf("%w: a line is an event without %s", errMalformed, missing)
 }
 
 // missingMember names a required member that the event lacks, empty if it lacks none.

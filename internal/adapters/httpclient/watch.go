@@ -5,9 +5,11 @@ import (
 	"errors"
 	"iter"
 	"net/http"
+	"net/url"
 
 	"github.com/cenkalti/backoff/v5"
 
+	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/federation"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -33,7 +35,7 @@ func (c *Client) Watch(ctx context.Context, options ports.WatchOptions) iter.Seq
 			return
 		}
 		w := &watcher{
-			client: c, options: options, position: options.FromRevision, yield: yield,
+			client: c, path: "/v1/watch", options: options, position: options.FromRevision, yield: yield,
 			backoff: c.newBackoff(), reportedCorrupt: map[corruptReport]bool{},
 		}
 		if options.Resync {
@@ -51,9 +53,14 @@ var errConsumerStopped = errors.New("consumer stopped")
 // watcher is one watch across its connections. One goroutine owns it.
 type watcher struct {
 	client  *Client
+	path    string
+	query   url.Values // in addition to that of the options
 	options ports.WatchOptions
 	yield   func(ports.RuntimeEvent, error) bool
-	backoff *backoff.ExponentialBackOff
+	// yieldGame replaces yield in a stream of events of games.
+	yieldGame func(api.GameEvent, error) bool
+	events    *eventReader // of the current connection
+	backoff   *backoff.ExponentialBackOff
 
 	isStarted        bool
 	hasOpened        bool   // the latest connection has become a stream
@@ -75,7 +82,16 @@ type watcher struct {
 
 type pendingItem struct {
 	event ports.RuntimeEvent
+	game  api.GameEvent // of a stream of events of games
 	err   error
+}
+
+// deliver yields the item to the consumer.
+func (w *watcher) deliver(item pendingItem) bool {
+	if w.yieldGame != nil {
+		return w.yieldGame(item.game, item.err)
+	}
+	return w.yield(item.event, item.err)
 }
 
 // corruptReport identifies a report of a corrupt value.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -44,9 +45,14 @@ func (w *watcher) runConnection(ctx context.Context) error {
 	idleTimeout := w.client.idleTimeout(response.Header)
 	idle := time.AfterFunc(idleTimeout, cancel)
 	defer idle.Stop()
-	for events := newEventReader(response.Body); ; {
+	w.events = newEventReader(response.Body)
+	next := w.events.next
+	if w.yieldGame != nil {
+		next = w.events.nextGameEvent
+	}
+	for {
 		idle.Reset(idleTimeout)
-		event, err := events.next()
+		event, err := next()
 		switch {
 		case !idle.Stop():
 			err = &sendError{err: fmt.Errorf("the stream was idle for %s", idleTimeout)}
@@ -139,6 +145,7 @@ func (w *watcher) watchRequest() apiRequest {
 	if w.position != 0 {
 		query.Set("from_revision", strconv.FormatInt(w.position, 10))
 	}
+	maps.Copy(query, w.query)
 	setFilter(query, &w.options.RecordFilter)
 	setIfGiven(query, "game_id", w.options.GameID)
 	setIfGiven(query, "store", w.expectedStore())
@@ -146,7 +153,7 @@ func (w *watcher) watchRequest() apiRequest {
 		query.Set("resync", "true")
 	}
 	return apiRequest{
-		method: http.MethodGet, path: "/v1/watch", query: query,
+		method: http.MethodGet, path: w.path, query: query,
 		header: http.Header{"Accept": {api.NDJSONMediaType}},
 	}
 }

@@ -21,12 +21,12 @@ func (w *watcher) handleEvent(ctx context.Context, e api.Event) error {
 		return nil
 	case e.Type == api.TypeError:
 		return w.handleCorrupt(pendingItem{
-			event: ports.RuntimeEvent{Revision: e.Revision, GameID: e.GameID}, err: toDomainError(e.Error),
+			event: ports.RuntimeEvent{Revision: e.Revision, GameID: e.GameID}, game: w.gameEvent(), err: toDomainError(e.Error),
 		})
 	case event.Type == ports.EventResync:
 		w.pending = nil // the snapshot that follows contains them
 	}
-	w.pending = append(w.pending, pendingItem{event: event})
+	w.pending = append(w.pending, pendingItem{event: event, game: w.gameEvent()})
 	if !event.Last {
 		return nil
 	}
@@ -58,7 +58,7 @@ func (w *watcher) handleCorrupt(item pendingItem) error {
 		return nil
 	}
 	w.reportedCorrupt[report] = true
-	if !w.yield(item.event, item.err) {
+	if !w.deliver(item) {
 		return errConsumerStopped
 	}
 	return nil
@@ -72,7 +72,7 @@ func (w *watcher) emit(ctx context.Context, revision int64) error {
 	}
 	for _, item := range items {
 		w.trackRecord(item.event)
-		if !w.yield(item.event, item.err) {
+		if !w.deliver(item) {
 			return errConsumerStopped
 		}
 	}
@@ -80,4 +80,12 @@ func (w *watcher) emit(ctx context.Context, revision int64) error {
 	clear(w.reportedCorrupt)
 	w.backoff.Reset()
 	return nil
+}
+
+// gameEvent returns the element that the connection has read last, of a stream of events of games.
+func (w *watcher) gameEvent() api.GameEvent {
+	if w.yieldGame == nil {
+		return api.GameEvent{}
+	}
+	return w.events.game
 }

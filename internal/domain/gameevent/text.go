@@ -15,6 +15,9 @@ func (e Event) Text() string {
 
 func (e Event) what() string {
 	arrow := cmp.Or(e.From, "none") + " → " + cmp.Or(e.To, "none")
+	if e.Type == HealthChanged && e.From == "" { // "none" is the health of a game without a check
+		arrow = e.To
+	}
 	switch e.Type {
 	case Created:
 		return "created as " + e.To

@@ -16,3 +16,15 @@ func DeriveID(id, part string) string {
 	sum := sha256.Sum256([]byte(part + "\x00" + id))
 	return "op_" + hex.EncodeToString(sum[:16])
 }
+
+// IDOfWrite returns the ID of the operation that has written under the ID of the ledger. An operation
+// adds a suffix to its ID for each of its writes but the last one.
+func IDOfWrite(id string) string {
+	for _, suffix := range []string{"/intermediate", "/rollback", "/endpoint"} {
+		id = strings.TrimSuffix(id, suffix)
+	}
+	if i := strings.LastIndex(id, "/attempt-"); i > 0 {
+		id = id[:i]
+	}
+	return id
+}

@@ -41,7 +41,7 @@ type Host struct {
 // Commands returns the commands.
 func Commands(host Host) []*cobra.Command {
 	c := commands{host}
-	return []*cobra.Command{c.logsCommand(), c.execCommand(), c.statsCommand(), c.operationsCommand(), c.operationCommand(), c.waitCommand()}
+	return []*cobra.Command{c.logsCommand(), c.eventsCommand(), c.execCommand(), c.statsCommand(), c.operationsCommand(), c.operationCommand(), c.waitCommand()}
 }
 
 type commands struct{ Host }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/domain/gameevent"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -65,6 +66,7 @@ type details struct {
 	operationID, actor, reason string
 	result                     gameevent.Result
 	failureCode, failure       string
+	finishedAt                 time.Time
 }
 
 // Complete adds the details to the events of one change at the revision. Details that cannot be read are absent.
@@ -78,6 +80,9 @@ func (s *Source) Complete(ctx context.Context, revision int64, events []gameeven
 		case gameevent.Finished:
 			found := s.find(ctx, key{gameID: event.GameID, operationID: event.OperationID, isFinished: true}, s.readOutcome)
 			event.Actor, event.FailureCode, event.Failure = found.actor, found.failureCode, found.failure
+			if !found.finishedAt.IsZero() {
+				event.Time = found.finishedAt.UTC()
+			}
 			if event.Result == "" {
 				event.Result = found.result
 			}
@@ -108,7 +113,7 @@ func (s *Source) readLedger(ctx context.Context, k key) details {
 	entries, _ := s.ledger.History(ctx, k.gameID)
 	for _, entry := range entries {
 		if entry.Revision == k.revision {
-			return details{operationID: entry.OperationID, actor: entry.Actor, reason: entry.Reason}
+			return details{operationID: operation.IDOfWrite(entry.OperationID), actor: entry.Actor, reason: entry.Reason}
 		}
 	}
 	return details{}
@@ -134,7 +139,7 @@ func outcomeOf(stored ports.VersionedIntent, operationID string) details {
 		if outcome.OperationID != operationID {
 			continue
 		}
-		found := details{actor: outcome.Actor, result: gameevent.Succeeded}
+		found := details{actor: outcome.Actor, result: gameevent.Succeeded, finishedAt: outcome.FinishedAt}
 		if outcome.Failure != nil {
 			found.result, found.failureCode, found.failure = gameevent.Failed, string(outcome.Failure.Code), outcome.Failure.Message
 		}
