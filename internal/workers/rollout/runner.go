@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"galaxy/rtmanager/internal/domain/node"
@@ -13,13 +14,16 @@ import (
 	"galaxy/rtmanager/internal/wait"
 )
 
-// runner carries out one rollout while this node leads. Only its goroutine uses its fields; the
-// goroutines of patches send their results to it.
+// runner carries out one rollout while this node leads. Only its goroutine uses its fields, except
+// observed; the goroutines of patches send their results to it.
 type runner struct {
 	*Worker
 
 	fence node.Fence
 	id    string
+
+	// observed is the revision of a change of the rollout, by this runner or another writer.
+	observed atomic.Int64
 
 	// current and games are the stored rollout and its games, ordered by game id.
 	current rollout.Rollout
@@ -51,7 +55,7 @@ func (r *runner) run(ctx context.Context) error {
 	isLoaded := false
 	for ctx.Err() == nil {
 		err := error(nil)
-		if !isLoaded {
+		if !isLoaded || r.observed.Load() > r.current.Revision {
 			err = r.load(ctx)
 		}
 		if err == nil {

@@ -110,7 +110,7 @@ func (w *Worker) lead(ctx context.Context, fence node.Fence) error {
 	w.cfg.Logger.Info("leadership of rollouts gained")
 	defer w.cfg.Logger.Info("leadership of rollouts lost")
 	ctx, cancel := context.WithCancelCause(ctx)
-	l := leadership{worker: w, fence: fence, end: cancel, running: map[string]bool{}}
+	l := leadership{worker: w, fence: fence, end: cancel, running: map[string]*runner{}}
 	var following sync.WaitGroup
 	defer func() {
 		cancel(nil)
@@ -143,10 +143,11 @@ type leadership struct {
 	runners sync.WaitGroup
 
 	mu      sync.Mutex
-	running map[string]bool // rollouts that have a runner; guarded by mu
+	running map[string]*runner // by rollout; guarded by mu
 }
 
-// pass starts a runner for each rollout that has work and none, and deletes old rollouts.
+// pass starts a runner for each rollout that has work and none, reports changes to the others, and
+// deletes old rollouts.
 func (l *leadership) pass(ctx context.Context) error {
 	found, err := l.worker.deps.Store.Rollouts(ctx)
 	if err != nil {
@@ -154,23 +155,26 @@ func (l *leadership) pass(ctx context.Context) error {
 	}
 	for _, r := range found {
 		if r.State.IsActive() || r.Counts.InProgress > 0 {
-			l.start(ctx, r.ID)
+			l.start(ctx, r)
 		}
 	}
 	l.worker.deleteOld(ctx, found)
 	return nil
 }
 
-// start starts the runner of a rollout unless it has one.
-func (l *leadership) start(ctx context.Context, id string) {
+// start starts the runner of a rollout. One that runs already reads the rollout if it has changed.
+func (l *leadership) start(ctx context.Context, found rollout.Rollout) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.running[id] {
+	id := found.ID
+	if running := l.running[id]; running != nil {
+		running.observed.Store(found.Revision)
 		return
 	}
-	l.running[id] = true
+	started := newRunner(l.worker, l.fence, id)
+	l.running[id] = started
 	l.runners.Go(func() {
-		err := newRunner(l.worker, l.fence, id).run(ctx)
+		err := started.run(ctx)
 		l.mu.Lock()
 		delete(l.running, id)
 		l.mu.Unlock()

@@ -14,6 +14,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdrollouts"
+	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/rollout"
@@ -46,6 +47,8 @@ type fixture struct {
 	t     *testing.T
 	games *nodetest.Node
 	ids   []string
+	// authorize checks the rights of the user; nil allows everything.
+	authorize func(ctx context.Context, by rollout.Actor, region, gameID string) (context.Context, error)
 	// patches counts the patches that reached the node, by game.
 	patches sync.Map
 }
@@ -76,7 +79,7 @@ func (f *fixture) patch(ctx context.Context, request ports.OperationRequest) (op
 
 // lead runs the worker of a node until the test or stop ends it.
 func (f *fixture) lead(n *nodetest.Node, patch patchFunc) (stop func()) {
-	w := worker.New(worker.Dependencies{Store: f.store(n), Election: n.Member, Records: n.Store, Patcher: patch}, worker.Config{
+	w := worker.New(worker.Dependencies{Store: f.store(n), Election: n.Member, Records: n.Store, Patcher: patch, Authorize: f.authorize}, worker.Config{
 		Interval: 20 * time.Millisecond, RetryInterval: 50 * time.Millisecond,
 	})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(f.t.Context()))
@@ -289,4 +292,59 @@ func TestLeaderIsNotThatOfARegion(t *testing.T) {
 	require.Empty(t, overview.Deserted())
 	_, found := overview.LeaderOf("eu")
 	require.False(t, found)
+}
+
+// The rights of the user are checked before each patch. The user of a resume replaces the former one.
+func TestRightsAreCheckedBeforeEachPatch(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 2)
+	f.authorize = func(ctx context.Context, by rollout.Actor, _, gameID string) (context.Context, error) {
+		if by.Name == "ada" && gameID == "g1" {
+			return ctx, &access.ForbiddenError{Subject: by.Name, Permission: access.PermissionOperate, What: "game g1"}
+		}
+		return ctx, nil
+	}
+	f.lead(f.games, f.patch)
+	id := f.start(rollout.Spec{Image: second, MaxParallel: 2})
+	failed, games := f.await(id, rollout.StateFailed)
+	require.Equal(t, rollout.Counts{Total: 2, Updated: 1, Failed: 1}, failed.Counts)
+	require.Contains(t, games[1].Message, "game g1")
+	_, isPatched := f.patches.Load("g1")
+	require.False(t, isPatched)
+
+	_, err := f.Change(t.Context(), id, rollout.Request{Action: rollout.ActionResume, By: rollout.Actor{Name: "bob"}})
+	require.NoError(t, err)
+	f.await(id, rollout.StateCompleted)
+	f.requireImages(second, 2)
+}
+
+// A patch that the store or another operation delays is repeated with the same operation id, and a pause
+// takes back one that was not accepted.
+func TestDelayedPatchesAreRepeated(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 1)
+	var tries atomic.Int64
+	var isBlocked atomic.Bool
+	isBlocked.Store(true)
+	f.lead(f.games, func(ctx context.Context, request ports.OperationRequest) (operation.Outcome, error) {
+		switch tries.Add(1) {
+		case 1:
+			return operation.Outcome{}, runtime.ErrUnavailable
+		case 2:
+			return operation.Outcome{}, &node.UnreachableError{Node: node.Ref{Region: "eu", Name: "n1"}, Reason: "is absent"}
+		}
+		if isBlocked.Load() {
+			return operation.Outcome{}, operation.ErrBusy
+		}
+		return f.patch(ctx, request)
+	})
+	id := f.start(rollout.Spec{Image: second, MaxParallel: 1})
+	require.Eventually(t, func() bool { return tries.Load() > 3 }, nodetest.Timeout, 10*time.Millisecond)
+	f.change(id, rollout.ActionPause)
+	paused, games := f.await(id, rollout.StatePaused)
+	require.Equal(t, rollout.Counts{Total: 1, Pending: 1}, paused.Counts, "%+v", games)
+	isBlocked.Store(false)
+	f.change(id, rollout.ActionResume)
+	f.await(id, rollout.StateCompleted)
+	f.requireImages(second, 2)
 }
