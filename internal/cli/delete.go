@@ -13,6 +13,7 @@ import (
 	"galaxy/rtmanager/internal/cli/internal/flags"
 	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/cli/internal/selection"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -103,7 +104,9 @@ func (a *app) delete(ctx context.Context, games []string, ifRevision *int64, fla
 		cfg.RequestTimeout, cfg.WriteTimeout = forcedTimeout, forcedTimeout
 	}
 	return a.withClient(cfg, func(client *httpclient.Client) error {
-		remove := client.Delete
+		remove := func(ctx context.Context, input ports.DeleteInput) error {
+			return withForceHint(client.Delete(ctx, input))
+		}
 		if flags.isForced {
 			remove = client.ForceDelete
 		}
@@ -144,4 +147,12 @@ func (a *app) deleteGame(ctx context.Context, remove func(context.Context, ports
 		return exit.WriteError{Err: err, UnknownHint: exit.RetryHint(input.Origin)}
 	}
 	return a.printer().Deleted(input.GameID)
+}
+
+// withForceHint adds a hint to the rejection of a game that is not removed.
+func withForceHint(err error) error {
+	if rejected, isRejected := errors.AsType[*operation.RejectedError](err); isRejected && rejected.Status != runtime.StatusRemoved {
+		return exit.HintError{Err: err, Hint: "`rtmanager delete --force` stops a game and cleans it up first"}
+	}
+	return err
 }

@@ -163,3 +163,17 @@ func TestAcceptedContentTypes(t *testing.T) {
 		require.Equal(t, 200, got.StatusCode, "%q: %s", headers, got.body)
 	}
 }
+
+// A record-only stop or removal clears the endpoint, because nothing runs. Another one keeps it.
+func TestRecordOnlyStopClearsTheEndpoint(t *testing.T) {
+	t.Parallel()
+	f := start(t, httpserver.Config{})
+	running := recordOn("g", "eu", "n1")
+	running.EngineEndpoint, running.CurrentContainerID = "http://10.0.0.9", "c1"
+	for path, want := range map[string]string{"/v1/runtimes/g/status": "http://10.0.0.9", "/v1/runtimes/g/status?record_only=true": ""} {
+		require.NoError(t, f.store.Upsert(t.Context(), running))
+		got := f.send("POST", path, "", stopChange)
+		require.Equal(t, 200, got.StatusCode, got.body)
+		require.Equal(t, want, decodeAs[runtime.RuntimeRecord](t, got.body).EngineEndpoint, path)
+	}
+}

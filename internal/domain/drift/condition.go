@@ -28,6 +28,8 @@ func (o Observation) Condition(findings []Finding) (runtime.Condition, bool) {
 	health := c.Health
 	switch {
 	case health == "" || c.Operation != nil: // it does not run, or the operation checks the health
+	case o.IsEngineAway:
+		health = runtime.HealthUnknown
 	case has(KindPaused):
 		health = runtime.HealthUnhealthy
 	case health != runtime.HealthNone && o.Health != "":

@@ -29,6 +29,8 @@ type Observation struct {
 	RemovalReported bool
 	// EngineError is why the state of the containers is unknown; nil if it is known.
 	EngineError error
+	// IsEngineAway reports that the engine has not responded for a while.
+	IsEngineAway bool
 	// OperationActive reports that this daemon is running an operation on the game.
 	OperationActive bool
 	// SetByClient reports that a client wrote the record's status, and no daemon did.

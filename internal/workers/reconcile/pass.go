@@ -118,6 +118,9 @@ func (w *Worker) observeAll(ctx context.Context) (map[string]*drift.Observation,
 	engineCtx, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
 	containers, engineErr := w.deps.Engine.List(engineCtx, "")
+	if ctx.Err() == nil {
+		w.absence.record(engineErr, w.cfg.Clock())
+	}
 	for _, c := range containers {
 		o := observationOf(c.Labels.GameID)
 		o.Containers = append(o.Containers, c)

@@ -82,6 +82,7 @@ func (w *Worker) addLocalState(o *drift.Observation) {
 	o.RestoreDisabled = w.cfg.RestoreDisabled
 	o.OperationActive = w.deps.Remediator.HasActive(o.GameID)
 	o.Now = w.cfg.Clock()
+	o.IsEngineAway = o.EngineError != nil && w.absence.isAway(o.Now)
 }
 
 // handleFinding carries out the action of one finding, or returns when it may be carried

@@ -137,6 +137,7 @@ type Worker struct {
 	queue   workQueue // games to observe; the queue of deps.Queue
 	tracker *drift.Tracker
 	brake   *brake
+	absence engineAbsence
 
 	// starts and removals are the queues of slow actions.
 	starts, removals workQueue
