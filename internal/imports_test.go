@@ -125,12 +125,14 @@ var allowed = map[string][]string{
 	"workers/failover":  {"domain/", "ports", "services/placement"},
 	"workers/rollout":   {"domain/", "ports"},
 
-	"config":  {"domain/federation", "domain/node", "domain/operation", "gameports", "logging"},
-	"logging": {},
-	"bench":   {"domain/", "ports", "adapters/etcdstore"},
-	"backup":  {"ports", "adapters/embeddedetcd", "adapters/etcdmembers", "adapters/etcdstore", "etcdcluster"},
-	"daemon":  {"domain/", "ports", "api", "adapters/", "services/", "workers/", "backup", "config", "etcdauth", "etcdcluster", "etcdconn", "gameports", "logging"},
-	"cli":     {"domain/", "ports", "adapters/httpclient", "adapters/oidc/login", "api", "backup", "bench", "config", "daemon", "envelope", "etcdauth", "logging", "pki", "securitycheck", "cli/internal/"},
+	"config":                      {"domain/federation", "domain/node", "domain/operation", "gameports", "logging"},
+	"logging":                     {},
+	"bench":                       {"domain/", "ports", "adapters/etcdstore"},
+	"backup":                      {"ports", "adapters/embeddedetcd", "adapters/etcdmembers", "adapters/etcdstore", "etcdcluster"},
+	"daemon/internal/gamemetrics": {"domain/", "ports", "workers/reconcile"},
+
+	"daemon": {"daemon/internal/", "domain/", "ports", "api", "adapters/", "services/", "workers/", "backup", "config", "etcdauth", "etcdcluster", "etcdconn", "gameports", "logging"},
+	"cli":    {"domain/", "ports", "adapters/httpclient", "adapters/oidc/login", "api", "backup", "bench", "config", "daemon", "envelope", "etcdauth", "logging", "pki", "securitycheck", "cli/internal/"},
 
 	"securitycheck": {"domain/access", "domain/node", "config"},
 

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
+	"galaxy/rtmanager/internal/daemon/internal/gamemetrics"
 	"galaxy/rtmanager/internal/tlsfiles"
 )
 
@@ -11,7 +12,7 @@ import (
 // files and its endpoints of etcd. Other parts register their own metrics.
 func newMetricsRegistry(store *etcdstore.Store, apiTLS tlsfiles.Client, etcd *Etcd) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(newStoreMetrics(store.CacheStats), newTLSMetrics(apiTLS, etcd))
+	registry.MustRegister(newStoreMetrics(store.CacheStats), newTLSMetrics(apiTLS, etcd), gamemetrics.NewGames(store))
 	if etcd.endpoints != nil {
 		registry.MustRegister(newEndpointMetrics(etcd.endpoints.Snapshot))
 	}

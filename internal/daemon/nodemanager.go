@@ -12,6 +12,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/etcdmembers"
 	"galaxy/rtmanager/internal/adapters/healthprobe"
 	"galaxy/rtmanager/internal/config"
+	"galaxy/rtmanager/internal/daemon/internal/gamemetrics"
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/node"
@@ -71,7 +72,7 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 	cfg, store := deps.cfg, deps.store
 	region, name := cfg.Region, cfg.Node
 	logger := func(component string) *slog.Logger { return deps.logger.With("component", component) }
-	prober := healthprobe.New(0).WithCommands(m.commands)
+	prober := gamemetrics.NewProber(healthprobe.New(0).WithCommands(m.commands), deps.metrics)
 	hasContainerAddresses := engine.Kind() == container.EngineKindDocker && cfg.DockerEndpoint == config.EndpointContainer
 	queue := reconcile.NewQueue(nil)
 
@@ -91,16 +92,16 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 	)
 	pauseReason := func() string { return deps.maintenance.PauseOf(node.Ref{Region: region, Name: name}) }
 	m.reconcile, err = reconcile.New(reconcile.Dependencies{
-		Records: store, Intents: store, Engine: engine, Remediator: m.lifecycle, Queue: queue, Health: healthWorker, Operations: store,
+		Records: store, Intents: store, Engine: engine, Remediator: gamemetrics.NewRemediator(m.lifecycle, deps.metrics), Queue: queue, Health: healthWorker, Operations: store,
 		PauseReason: pauseReason,
 	}, reconcile.Config{Region: region, Node: name, Interval: cfg.ReconcileEvery, BrakeShare: cfg.BrakeShare, RestoreDisabled: !cfg.RestoreGames, AdoptMaxAge: cfg.RemovedRetention, Logger: logger("reconcile")})
 	if err != nil {
 		return err
 	}
-	deps.metrics.MustRegister(newDriftMetrics(m.reconcile))
+	deps.metrics.MustRegister(newDriftMetrics(m.reconcile), gamemetrics.NewOperations(m.lifecycle.OperationsInProgress))
 	eventWorker := events.New(events.Dependencies{Engine: engine, Queue: queue, Health: healthWorker}, events.Config{Logger: logger("events")})
 	m.failover = failover.New(failover.Dependencies{
-		Records: store, Conditions: store, Intents: store, Nodes: deps.members, Election: m.member, Rescheduler: m.lifecycle,
+		Records: store, Conditions: store, Intents: store, Nodes: deps.members, Election: gamemetrics.NewElection(m.member, region, deps.metrics), Rescheduler: m.lifecycle,
 		Placement: scheduler,
 	}, failover.Config{Region: region, Node: name, Grace: cfg.NodeLostGrace, PlannedStopGrace: plannedStopGrace(cfg), Logger: logger("failover")})
 	m.workers = []func(context.Context) error{m.reconcile.Run, eventWorker.Run, healthWorker.Run, m.failover.Run}

@@ -3,6 +3,10 @@ package etcdstore
 import (
 	"sync/atomic"
 	"time"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/recordcache"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // CacheStats is the state of a store's cache and event log. Counts are since Open.
@@ -50,6 +54,29 @@ func (s *Store) CacheStats() CacheStats {
 	}
 	return stats
 }
+
+// VisitCached calls visit for every cached record and returns the revision of the records. It returns
+// false, and visits none, if the cache does not hold every record. visit must not keep or change the
+// record. No lock is held while it runs.
+func (s *Store) VisitCached(visit func(*runtime.RuntimeRecord)) (revision int64, isSynced bool) {
+	if s.reflector == nil {
+		return 0, false
+	}
+	snapshot := s.reflector.cache.Snapshot()
+	if snapshot == nil {
+		return 0, false
+	}
+	snapshot.Scan(&ports.RecordFilter{}, "", func(r *recordcache.Record) bool {
+		if r.DecodeErr == nil {
+			visit(&r.RuntimeRecord)
+		}
+		return true
+	})
+	return snapshot.Revision, true
+}
+
+// CachedRevision returns the revision of the cache; 0 for a store without a cache.
+func (s *Store) CachedRevision() int64 { return s.cachedRevision() }
 
 // counters count what a store has done since Open.
 type counters struct {
