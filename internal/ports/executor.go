@@ -81,7 +81,17 @@ type OperationRequest struct {
 	// Target is the node that is to run the game after a move. Without a region it is one of the
 	// region of the game.
 	Target *node.Ref
+	// Seen is the state of the game as the caller has read it for this request, nil if it has not. The
+	// executor may use it in place of a read: it accepts no operation on an intent that has changed since.
+	Seen *SeenGame
 	// Origin holds the operation ID, the actor and the reason. The executor creates an
 	// operation ID if there is none.
 	Origin Origin
+}
+
+// SeenGame is the intent and the record of a game as of one revision. The zero values are those of what there
+// is not.
+type SeenGame struct {
+	Intent VersionedIntent
+	Record runtime.VersionedRecord
 }

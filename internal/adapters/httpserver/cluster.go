@@ -16,8 +16,8 @@ type Cluster interface {
 	// Route returns the node that carries out the operation, nil for this one. requested
 	// is the node or region on which the caller wants to start a game without a node; its
 	// region, its name or both may be empty. release, if it is not nil, ends the reservation of
-	// the node: the caller must call it unless the request reaches the node.
-	Route(ctx context.Context, request ports.OperationRequest, requested node.Ref, isForwarded bool) (target *node.Node, release func(), _ error)
+	// the node: the caller must call it unless the request reaches the node. Route sets request.Seen.
+	Route(ctx context.Context, request *ports.OperationRequest, requested node.Ref, isForwarded bool) (target *node.Node, release func(), _ error)
 	// ExplainPlacement returns on which node Route would start the game, and why.
 	ExplainPlacement(ctx context.Context, request ports.OperationRequest, requested node.Ref) (node.Placement, error)
 	// Offer reports how well this node could run a game with the spec.
@@ -64,7 +64,7 @@ type Cluster interface {
 // fails with node.ErrNoEngine or node.ErrNotMember, and no node has containers.
 type noCluster struct{}
 
-func (noCluster) Route(context.Context, ports.OperationRequest, node.Ref, bool) (*node.Node, func(), error) {
+func (noCluster) Route(context.Context, *ports.OperationRequest, node.Ref, bool) (*node.Node, func(), error) {
 	return nil, nil, node.ErrNoEngine
 }
 

@@ -266,7 +266,7 @@ func (s *Server) runOperation(w http.ResponseWriter, r *http.Request, in *operat
 	}
 	// The deadline of the request is that of the operation, which has not started yet.
 	routing, cancel := context.WithTimeout(r.Context(), s.requestTimeout())
-	target, release, err := s.cfg.Cluster.Route(routing, request, call.requested, in.Forwarded != "")
+	target, release, err := s.cfg.Cluster.Route(routing, &request, call.requested, in.Forwarded != "")
 	cancel()
 	hasReached := release == nil
 	defer func() {

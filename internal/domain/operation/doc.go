@@ -40,7 +40,7 @@
 //	move of a stopped game         accepted, pulling, creating, stopping (record only)
 //
 // The daemon stores the first step with the acceptance. It stores most later steps before it
-// carries them out, and only reports the others: creating, and starting after stopping. Every
+// carries them out, and only reports the others: creating, starting after stopping, and awaiting_health of a start for its first second. Every
 // step can be repeated, together with the stored step before it. So
 // the node's next daemon can continue an operation after a crash.
 //

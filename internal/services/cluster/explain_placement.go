@@ -17,13 +17,14 @@ func (s *Service) ExplainPlacement(ctx context.Context, request ports.OperationR
 		return node.Placement{}, node.ErrNotMember
 	}
 	request.Kind = operation.KindStart
-	d, err := s.findDestination(ctx, request, requested, false)
+	d, err := s.findDestination(ctx, &request, requested, false)
 	if err != nil {
 		return node.Placement{}, err
 	}
+	d.readNodes = s.presentNodes
 	var search placement.Request
 	if d.node.Name == "" {
-		if search, err = s.newSearch(ctx, d.node.Region, d.previous, request, d.intent); err == nil && len(search.Nodes) == 0 {
+		if search, err = s.newSearch(ctx, d, request); err == nil && len(search.Nodes) == 0 {
 			err = noCandidates(search.Region)
 		}
 	} else {

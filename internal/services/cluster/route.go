@@ -28,7 +28,7 @@ func (s *Service) Execute(ctx context.Context, request ports.OperationRequest, r
 // those of Route and of ports.Executor.
 func (s *Service) Patch(ctx context.Context, request ports.OperationRequest) (operation.Outcome, error) {
 	request.Kind = operation.KindPatch
-	target, _, err := s.Route(ctx, request, node.Ref{}, false) // a patch reserves nothing
+	target, _, err := s.Route(ctx, &request, node.Ref{}, false) // a patch reserves nothing
 	if err != nil {
 		return operation.Outcome{}, err
 	}
@@ -57,8 +57,18 @@ func (s *Service) Patch(ctx context.Context, request ports.OperationRequest) (op
 //   - *node.UnreachableError if the node is absent,
 //   - node.ErrNoEngine if the node is this one and it has no engine,
 //   - the errors of the store.
-func (s *Service) Route(ctx context.Context, request ports.OperationRequest, requested node.Ref, isForwarded bool) (target *node.Node, release func(), _ error) {
+//
+// Route sets request.Seen to what it has read of the game. It reads the present nodes for a start at the same
+// time as the game: in a region that is far from the leader of etcd, each read is a round trip.
+func (s *Service) Route(ctx context.Context, request *ports.OperationRequest, requested node.Ref, isForwarded bool) (target *node.Node, release func(), _ error) {
+	readNodes := nodeReader(s.presentNodes)
+	if request.Kind == operation.KindStart && !isForwarded && s.deps.Nodes != nil {
+		prefetched, stop := s.prefetchNodes(ctx)
+		defer stop()
+		readNodes = prefetched
+	}
 	d, err := s.findDestination(ctx, request, requested, isForwarded)
+	d.readNodes = readNodes
 	switch {
 	case err != nil:
 		return nil, nil, err
@@ -69,18 +79,18 @@ func (s *Service) Route(ctx context.Context, request ports.OperationRequest, req
 	case s.deps.Nodes == nil && d.node.Name == "":
 		return nil, nil, s.requireEngine()
 	case d.node.Name == "":
-		search, err := s.newSearch(ctx, d.node.Region, d.previous, request, d.intent)
+		search, err := s.newSearch(ctx, d, *request)
 		if err != nil {
 			return nil, nil, err
 		}
 		return s.reserve(ctx, search)
 	}
-	return s.routeToNode(ctx, request, d)
+	return s.routeToNode(ctx, *request, d)
 }
 
 // routeToNode returns the node of the destination, which is reserved if it is to start the game.
 func (s *Service) routeToNode(ctx context.Context, request ports.OperationRequest, d destination) (*node.Node, func(), error) {
-	present, err := s.presentNodes(ctx)
+	present, err := d.readNodes(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -107,17 +117,18 @@ type destination struct {
 	previous node.Ref
 	// intent is the intent of a game that is to be started.
 	intent operation.Intent
+	// readNodes reads the present nodes.
+	readNodes nodeReader
 }
 
 // findDestination returns where the request is carried out, by the record and the intent of the
 // game.
-func (s *Service) findDestination(ctx context.Context, request ports.OperationRequest, requested node.Ref, isForwarded bool) (destination, error) {
+func (s *Service) findDestination(ctx context.Context, request *ports.OperationRequest, requested node.Ref, isForwarded bool) (destination, error) {
 	if requested.Name != "" {
 		requested.Region = cmp.Or(requested.Region, s.self.Region)
 	}
 	startsGame := request.Kind == operation.KindStart || request.Kind == operation.KindRestart
-	needsIntent := startsGame && !isForwarded || request.Kind == operation.KindStop
-	intent, placedOn, status, err := s.readGame(ctx, request.GameID, needsIntent)
+	intent, placedOn, status, err := s.readGame(ctx, request)
 	if request.Kind == operation.KindStop && intent.Current != nil && (err == nil || errors.Is(err, runtime.ErrNotFound)) {
 		placedOn, status, err = s.stoppingNode(ctx, *intent.Current, placedOn, status, err)
 	}
@@ -158,19 +169,20 @@ func (s *Service) findDestination(ctx context.Context, request ports.OperationRe
 	return d, nil
 }
 
-// readGame returns the intent of the game, and node and status of its record, as of one revision. The intent is
-// the zero one unless it is needed. It returns runtime.ErrNotFound, with the intent, for a game without a record.
-func (s *Service) readGame(ctx context.Context, gameID string, needsIntent bool) (operation.Intent, node.Ref, runtime.Status, error) {
-	if s.deps.Intents == nil || !needsIntent {
-		placedOn, status, err := s.readPlacement(ctx, gameID)
+// readGame returns the intent of the game, and node and status of its record, as of one revision, and sets
+// request.Seen. It returns runtime.ErrNotFound, with the intent, for a game without a record.
+func (s *Service) readGame(ctx context.Context, request *ports.OperationRequest) (operation.Intent, node.Ref, runtime.Status, error) {
+	if s.deps.Intents == nil {
+		placedOn, status, err := s.readPlacement(ctx, request.GameID)
 		return operation.Intent{}, placedOn, status, err
 	}
-	stored, found, err := s.deps.Intents.GetIntentAndRecord(ctx, gameID)
-	switch {
-	case err != nil:
-		return operation.Intent{}, node.Ref{}, "", fmt.Errorf("read intent and record of %q: %w", gameID, err)
-	case found.Revision == 0:
-		return stored.Intent, node.Ref{}, "", fmt.Errorf("game %q: %w", gameID, runtime.ErrNotFound)
+	stored, found, err := s.deps.Intents.GetIntentAndRecord(ctx, request.GameID)
+	if err != nil {
+		return operation.Intent{}, node.Ref{}, "", fmt.Errorf("read intent and record of %q: %w", request.GameID, err)
+	}
+	request.Seen = &ports.SeenGame{Intent: stored, Record: found}
+	if found.Revision == 0 {
+		return stored.Intent, node.Ref{}, "", fmt.Errorf("game %q: %w", request.GameID, runtime.ErrNotFound)
 	}
 	return stored.Intent, node.RefOf(found.Record), found.Record.Status, nil
 }

@@ -24,7 +24,7 @@ const local = "local"
 
 // route returns the node that Route selects, or its error.
 func (f *fixture) route(ctx context.Context, kind operation.Kind, requested node.Ref, forwarded bool) (string, error) {
-	target, release, err := f.Route(ctx, ports.OperationRequest{GameID: "g", Kind: kind, Spec: &operation.Spec{Image: "game:1.0.0"}}, requested, forwarded)
+	target, release, err := f.Route(ctx, &ports.OperationRequest{GameID: "g", Kind: kind, Spec: &operation.Spec{Image: "game:1.0.0"}}, requested, forwarded)
 	if release != nil {
 		defer release()
 	}
@@ -177,7 +177,7 @@ func TestServiceWithoutACluster(t *testing.T) {
 	require.ErrorIs(t, err, node.ErrNotMember)
 	_, err = s.Drift(t.Context())
 	require.ErrorIs(t, err, node.ErrNoEngine)
-	_, release, err := s.Route(t.Context(), ports.OperationRequest{GameID: "g", Kind: operation.KindStart}, node.Ref{}, false)
+	_, release, err := s.Route(t.Context(), &ports.OperationRequest{GameID: "g", Kind: operation.KindStart}, node.Ref{}, false)
 	require.Nil(t, release)
 	require.ErrorIs(t, err, node.ErrNoEngine)
 	_, err = s.Execute(t.Context(), ports.OperationRequest{}, nil)

@@ -71,8 +71,9 @@ func noCapacity(search placement.Request, checked node.Placement) error {
 
 // newSearch returns the search for the node of a start. The region is the requested one, that of
 // the present node that the game ran on last, or that of this daemon.
-func (s *Service) newSearch(ctx context.Context, region string, previous node.Ref, request ports.OperationRequest, intent operation.Intent) (placement.Request, error) {
-	present, err := s.presentNodes(ctx)
+func (s *Service) newSearch(ctx context.Context, d destination, request ports.OperationRequest) (placement.Request, error) {
+	region, previous, intent := d.node.Region, d.previous, d.intent
+	present, err := d.readNodes(ctx)
 	if err != nil {
 		return placement.Request{}, err
 	}

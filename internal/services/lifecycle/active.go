@@ -63,6 +63,16 @@ func (a *activeOperation) operation() (id string, kind operation.Kind, hash stri
 	return a.id, a.kind, a.hash
 }
 
+// step returns the step of the latest report, empty before the first.
+func (a *activeOperation) step() operation.Step {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.progress) == 0 {
+		return ""
+	}
+	return a.progress[len(a.progress)-1].Step
+}
+
 // setResult sets the result that watch returns once the game is unlocked.
 func (a *activeOperation) setResult(outcome operation.Outcome, err error) {
 	a.mu.Lock()

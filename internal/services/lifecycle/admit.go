@@ -103,6 +103,9 @@ func (s *Service) joinOrReject(ctx context.Context, holder *activeOperation, req
 // preemptHolder makes the holder end for the request. It returns nil once that is stored,
 // and ErrBusy if the request does not preempt the operation in progress.
 func (s *Service) preemptHolder(ctx context.Context, holder *activeOperation, request ports.OperationRequest, current operation.Operation) error {
+	if step := holder.step(); current.HasReached(operation.StepStarting) && step == operation.StepAwaitingHealth {
+		current.Step = step // the stored step is earlier
+	}
 	p := current.PreemptedBy
 	switch {
 	case p != nil && p.OperationID == request.Origin.OperationID:
@@ -195,7 +198,7 @@ func (s *Service) joinOtherNode(ctx context.Context, request ports.OperationRequ
 // operation is among the game's recent ones, it returns that outcome instead.
 func (s *Service) persistIntent(ctx context.Context, lock *activeOperation, request ports.OperationRequest, opts executeOptions) (*execution, *operation.Outcome, error) {
 	for {
-		stored, base, err := s.readGame(ctx, request.GameID)
+		stored, base, err := s.readRequested(ctx, &request)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -232,6 +235,7 @@ func (s *Service) persistIntent(ctx context.Context, lock *activeOperation, requ
 			return nil, nil, err
 		}
 		next.Current.Session = fence.CreateRevision
+		writtenAt := time.Now()
 		accepted, err := s.putIntent(ctx, stored, next, fence)
 		if errors.Is(err, runtime.ErrConflict) {
 			continue // another writer changed the intent: start from the current one
@@ -240,7 +244,7 @@ func (s *Service) persistIntent(ctx context.Context, lock *activeOperation, requ
 			return nil, nil, err
 		}
 		e := s.newExecution(lock, fence, accepted)
-		e.base = &base
+		e.base, e.acceptance = &base, time.Since(writtenAt)
 		return e, nil, nil
 	}
 }

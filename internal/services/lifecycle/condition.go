@@ -21,10 +21,16 @@ type Queue interface {
 // shorter operation costs no write for that.
 const showAfter = 100 * time.Millisecond
 
+// showAfterWrites is how many times as long as its acceptance an operation must have run before its game's record
+// names it. Where a write takes long, the operation would otherwise meet that write with its own writes of the
+// record, and lose a round trip.
+const showAfterWrites = 4
+
 // announce makes the reconcile worker write the operation into the record, unless it ends
-// or writes the record first. The caller stops the returned timer when the operation ends.
-func (s *Service) announce(gameID string) *time.Timer {
-	return time.AfterFunc(showAfter, func() { s.enqueue(gameID) })
+// or writes the record first. acceptance is how long the write took that accepted the operation, 0 if unknown. The
+// caller stops the returned timer when the operation ends.
+func (s *Service) announce(gameID string, acceptance time.Duration) *time.Timer {
+	return time.AfterFunc(max(showAfter, showAfterWrites*acceptance), func() { s.enqueue(gameID) })
 }
 
 // enqueue makes the reconcile worker write the current condition of the game.

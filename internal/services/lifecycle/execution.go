@@ -31,6 +31,10 @@ type execution struct {
 	// resumedAt is when this daemon resumed the operation of an earlier one; zero if it
 	// accepted the operation itself.
 	resumedAt time.Time
+	// isStepUnstored reports that the step of intent is later than the stored one.
+	isStepUnstored bool
+	// acceptance is how long the write took that accepted the operation, 0 if unknown.
+	acceptance time.Duration
 	// lastWrite is the record as the operation last wrote it, or found it already written.
 	lastWrite runtime.VersionedRecord
 }
@@ -52,7 +56,7 @@ func (e *execution) start() {
 	e.publish()
 	go func() {
 		for {
-			announcement := e.service.announce(e.gameID)
+			announcement := e.service.announce(e.gameID, e.acceptance)
 			e.active.setResult(e.runWithRetry(e.service.lifetime.Context()))
 			announcement.Stop()
 			next := e.handOver()

@@ -17,6 +17,10 @@ const (
 	lastProbeDelay  = 500 * time.Millisecond
 )
 
+// storeHealthStepAfter is how long a start has waited for its health check when it stores the step. Most games are
+// healthy before, which saves a round trip to the store.
+const storeHealthStepAfter = time.Second
+
 // awaitHealth returns nil once the game is healthy: its health check passes, or it has
 // run for MinUptime if it has none. It returns operation.ErrStartFailed if the container
 // exits first or the health timeout ends.
@@ -25,6 +29,11 @@ func (e *execution) awaitHealth(ctx context.Context, containerID string) error {
 	check, timeout := spec.HealthCheck(), healthTimeout(spec)
 	startedAt := time.Now()
 	for delay := firstProbeDelay; ; delay = min(2*delay, lastProbeDelay) {
+		if e.isStepUnstored && time.Since(startedAt) >= storeHealthStepAfter {
+			if err := e.storeIntent(ctx, e.intent.Intent.Clone()); err != nil {
+				return err
+			}
+		}
 		c, err := e.inspectStarted(ctx, containerID)
 		if err != nil {
 			return err

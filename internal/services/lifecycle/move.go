@@ -22,7 +22,7 @@ import (
 // executeMove assigns the move of a game of this node to its target, and waits for the outcome.
 func (s *Service) executeMove(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
 	for {
-		stored, base, err := s.readGame(ctx, request.GameID)
+		stored, base, err := s.readRequested(ctx, &request)
 		if err != nil {
 			return operation.Outcome{}, err
 		}

@@ -170,7 +170,7 @@ func TestStartFailsOnAllNodes(t *testing.T) {
 // A game that fails by itself, and a start on a named node, stay on their node.
 func TestStartsThatStayOnTheirNode(t *testing.T) {
 	t.Parallel()
-	nodes := region(t, nil, nil)
+	nodes := region(t, nil, unable)
 	outcome, err := nodes[0].Execute(startAnywhere(operation.Spec{Image: "broken:1.0.1"}))
 	require.ErrorIs(t, err, operation.ErrStartFailed)
 	require.Equal(t, "n1", outcome.Node)
@@ -182,6 +182,12 @@ func TestStartsThatStayOnTheirNode(t *testing.T) {
 	_, err = nodes[0].Execute(named)
 	require.ErrorIs(t, err, container.ErrNoImage, "it is rejected before it is an operation")
 	require.Empty(t, nodes[1].Containers("g"))
+	named = startAnywhere(nodetest.GameSpec("1.0.0"))
+	named.GameID, named.Origin.OperationID, named.AnyNode = "named", "start-3", false
+	outcome, err = nodes[1].Execute(named)
+	require.ErrorIs(t, err, operation.ErrStartFailed)
+	require.Equal(t, "n2", outcome.Node)
+	require.True(t, outcome.Failure.NodeFault)
 }
 
 // A stop preempts a start on the node that it has continued on.

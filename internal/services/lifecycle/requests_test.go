@@ -37,9 +37,9 @@ func TestRequestsToEtcdPerOperation(t *testing.T) {
 		request  ports.OperationRequest
 		requests int
 	}{
-		{"first start", start, 6},
+		{"first start", start, 5},
 		{"stop", nodetest.Op(operation.KindStop, "g"), 4},
-		{"start", nodetest.Op(operation.KindStart, "g"), 5},
+		{"start", nodetest.Op(operation.KindStart, "g"), 4},
 		{"restart", nodetest.Op(operation.KindRestart, "g"), 6},
 		{"patch", ports.OperationRequest{GameID: "g", Kind: operation.KindPatch, Image: "game:1.0.1"}, 8},
 		{"stop", nodetest.Op(operation.KindStop, "g"), 4},

@@ -203,6 +203,19 @@ func (s *Service) readGame(ctx context.Context, gameID string) (ports.VersionedI
 	return intent, recordState{&found.Record, found.Revision}, nil
 }
 
+// readRequested returns the state of the game that the caller of the request has seen, once, and otherwise reads it.
+// An intent that has changed since is a conflict of the write that accepts the operation.
+func (s *Service) readRequested(ctx context.Context, request *ports.OperationRequest) (ports.VersionedIntent, recordState, error) {
+	seen := request.Seen
+	if request.Seen = nil; seen == nil {
+		return s.readGame(ctx, request.GameID)
+	}
+	if seen.Record.Revision == 0 {
+		return seen.Intent, recordState{}, nil
+	}
+	return seen.Intent, recordState{&seen.Record.Record, seen.Record.Revision}, nil
+}
+
 // readRecord returns the game's current record.
 func (s *Service) readRecord(ctx context.Context, gameID string) (recordState, error) {
 	found, err := s.deps.Records.GetVersioned(ctx, gameID)

@@ -45,9 +45,19 @@ func (e *execution) startAndWait(ctx context.Context, containerID string) error 
 	if err != nil {
 		return err
 	}
-	return e.runStep(ctx, operation.StepAwaitingHealth, func(ctx context.Context) error {
+	startedAt := e.op().StepAt
+	runStep = e.runStep
+	if e.op().Step == operation.StepStarting && !e.isStepUnstored {
+		// A daemon that resumes at the stored step starts the running container without an effect. awaitHealth
+		// stores the step if the game is not healthy soon.
+		runStep = e.runUnstoredStep
+	}
+	return runStep(ctx, operation.StepAwaitingHealth, func(ctx context.Context) error {
 		if e.op().Kind == operation.KindReschedule {
 			return nil // the previous container is out of reach; the health worker checks the game
+		}
+		if e.isStepUnstored && !e.resumedAt.IsZero() {
+			e.op().StepAt = startedAt // the timeout does not restart with the daemon
 		}
 		return e.awaitHealth(ctx, containerID)
 	})

@@ -22,7 +22,7 @@ func (e *execution) reload(ctx context.Context) error {
 	if current := stored.Intent.Current; !isDone && (current == nil || current.ID != id || current.Session != e.fence.CreateRevision) {
 		return fmt.Errorf("%w: operation %s is no longer in progress", errSuperseded, id)
 	}
-	e.intent, e.base = stored, nil
+	e.intent, e.base, e.isStepUnstored = stored, nil, false
 	return nil
 }
 
@@ -50,7 +50,7 @@ func (e *execution) runStep(ctx context.Context, step operation.Step, run func(c
 // steps after it once more, so the engine's calls of both must be idempotent.
 func (e *execution) runUnstoredStep(ctx context.Context, step operation.Step, run func(ctx context.Context) error) error {
 	if !e.op().HasReached(step) {
-		e.op().Step, e.op().StepAt = step, e.service.now()
+		e.op().Step, e.op().StepAt, e.isStepUnstored = step, e.service.now(), true
 		e.report(operation.Progress{})
 	}
 	return e.runStep(ctx, step, run)
@@ -69,7 +69,7 @@ func (e *execution) storeIntent(ctx context.Context, next operation.Intent) erro
 	if err != nil {
 		return asSuperseded(err)
 	}
-	e.intent = stored
+	e.intent, e.isStepUnstored = stored, false
 	return nil
 }
 
