@@ -11,7 +11,7 @@ func TestSuggestedCommands(t *testing.T) {
 	t.Parallel()
 	for typed, want := range map[string]string{
 		"ps": "list", "run": "start", "rm": "delete", "describe": "explain", "kill": "stop", "status": "get", "update": "patch",
-		"lsit": "list", "stert": "start",
+		"lsit": "list",
 	} {
 		got := run(t, "", typed, "game")
 		got.requireCode(t, 2, typed)
