@@ -14,10 +14,13 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"galaxy/rtmanager/internal/cli/internal/accesscmd"
+	"galaxy/rtmanager/internal/cli/internal/certcmd"
 	"galaxy/rtmanager/internal/cli/internal/exit"
 	"galaxy/rtmanager/internal/cli/internal/flags"
 	"galaxy/rtmanager/internal/cli/internal/output"
 	"galaxy/rtmanager/internal/cli/internal/render"
+	"galaxy/rtmanager/internal/cli/internal/storecmd"
 )
 
 // Streams are the input, output, environment and clock of the command line.
@@ -121,12 +124,15 @@ connect to a daemon.`,
 		a.startCommand(), a.stopCommand(), a.restartCommand(), a.patchCommand(), a.cleanupCommand(), a.labelCommand(), a.metadataCommand(), a.moveCommand(), a.deleteCommand(),
 		a.applyCommand(), a.diffCommand(),
 		a.readAt(a.explainCommand()), a.nodesCommand(), a.storesCommand(), a.driftCommand(), a.secretCommand(),
-		a.watchCommand(), a.readAt(a.historyCommand()), a.readAt(a.fsckCommand()), a.backupCommand(), a.restoreCommand(), a.benchCommand(),
-		a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.canICommand(), a.tokenCommand(), a.roleCommand(), a.certCommand(), a.clusterCommand(), a.etcdCommand(),
+		a.watchCommand(), a.readAt(a.historyCommand()), a.readAt(a.fsckCommand()),
+		a.loginCommand(), a.logoutCommand(), a.clusterCommand(),
 		a.contextCommand(), a.versionCommand(), a.completionCommand(), a.manCommand(),
 		exitCodesTopic(), storesTopic(), labelsTopic(), outputTopic(),
 	)
 	root.AddCommand(a.gameCommands()...)
+	root.AddCommand(accesscmd.Commands(a.host())...)
+	root.AddCommand(storecmd.Commands(a.host())...)
+	root.AddCommand(certcmd.Command(a.host()))
 	root.AddCommand(a.maintenanceCommands()...)
 	root.AddCommand(a.rolloutCommand())
 	bindSuggestions(root)

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"time"
+
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/cli/internal/gamecmd"
+	"galaxy/rtmanager/internal/cli/internal/host"
 	"galaxy/rtmanager/internal/cli/internal/rolloutcmd"
 )
 
@@ -25,4 +28,14 @@ func (a *app) rolloutCommand() *cobra.Command {
 	return rolloutcmd.Command(rolloutcmd.Host{
 		Out: a.streams.Out, Err: a.streams.Err, RunE: a.runE, CallDaemon: a.callDaemon, Printer: a.printer, User: a.userName,
 	})
+}
+
+// host returns what the commands of other packages use of the command line.
+func (a *app) host() host.Host {
+	return host.Host{
+		In: a.streams.In, Out: a.streams.Out, Err: a.streams.Err, IsTerminal: a.streams.IsTerminal, IsErrTerminal: a.streams.IsErrTerminal,
+		Now: a.streams.Now, LookupEnv: a.streams.LookupEnv, Version: clientBuild().Version,
+		RunE: a.runE, CallDaemon: a.callDaemon, Printer: a.printer, UserName: a.userName, CompleteGame: a.completeGame,
+		SetTimeout: func(timeout time.Duration) { a.globals.timeout = timeout }, UseNoDaemon: func() { a.usesNoDaemon = true },
+	}
 }

@@ -1,4 +1,4 @@
-package cli
+package accesscmd
 
 import (
 	"context"
@@ -9,11 +9,12 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/host"
 	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-func (a *app) whoamiCommand() *cobra.Command {
+func (c commands) whoamiCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "whoami",
 		Short: "Show the proven identity of the caller, and its roles",
@@ -21,20 +22,20 @@ func (a *app) whoamiCommand() *cobra.Command {
 this client, how they were proven and until when, and the roles.`,
 		Example: `  rtmanager whoami
   rtmanager whoami -o json | jq -r .subject`,
-		Args: requireNoArguments,
-		RunE: a.runE(func(cmd *cobra.Command, _ []string) error {
-			return a.callDaemon(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
+		Args: host.RequireNoArguments,
+		RunE: c.RunE(func(cmd *cobra.Command, _ []string) error {
+			return c.CallDaemon(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
 				identity, err := client.Identity(ctx)
 				if err != nil {
 					return err
 				}
-				return a.printer().Identity(identity)
+				return c.Printer().Identity(identity)
 			})
 		}),
 	}
 }
 
-func (a *app) canICommand() *cobra.Command {
+func (c commands) canICommand() *cobra.Command {
 	var question httpclient.Question
 	verbs := slices.Concat([]string{"read", "operate", "admin"}, []string{"start", "stop", "restart", "patch", "cleanup", "delete", "put", "set-status"})
 	cmd := &cobra.Command{
@@ -60,24 +61,24 @@ not know the groups of the subject, and only administrators may use it.`,
 			case 0:
 				return verbs, cobra.ShellCompDirectiveNoFileComp
 			case 1:
-				return a.completeGame(cmd, nil, prefix)
+				return c.CompleteGame(cmd, nil, prefix)
 			}
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 	cmd.Flags().StringVar(&question.Region, "region", "", "the `REGION` of the game")
 	cmd.Flags().StringVar(&question.Subject, "as", "", "the `SUBJECT` to report about, such as token:ci")
-	cmd.RunE = a.runE(func(cmd *cobra.Command, args []string) error {
+	cmd.RunE = c.RunE(func(cmd *cobra.Command, args []string) error {
 		question.Verb = args[0]
 		if len(args) == 2 {
 			question.GameID = args[1]
 		}
-		return a.canI(cmd.Context(), question)
+		return c.canI(cmd.Context(), question)
 	})
 	return cmd
 }
 
-func (a *app) canI(ctx context.Context, question httpclient.Question) error {
+func (c commands) canI(ctx context.Context, question httpclient.Question) error {
 	if _, err := access.ParsePermission(question.Verb); err != nil {
 		return exit.UsageError{Err: err}
 	}
@@ -86,12 +87,12 @@ func (a *app) canI(ctx context.Context, question httpclient.Question) error {
 			return exit.UsageError{Err: err}
 		}
 	}
-	return a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
+	return c.CallDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		decision, err := client.Decide(ctx, question)
 		if err != nil {
 			return err
 		}
-		if err := a.printer().Decision(decision); err != nil {
+		if err := c.Printer().Decision(decision); err != nil {
 			return err
 		}
 		if !decision.Allowed {

@@ -1,4 +1,4 @@
-package cli
+package certcmd
 
 import (
 	"errors"
@@ -9,11 +9,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/host"
 	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/pki"
 )
 
-func (a *app) certRenewCommand() *cobra.Command {
+func (c commands) certRenewCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "renew --dir DIR",
 		Short: "Renew certificates before they expire",
@@ -26,23 +27,23 @@ than --within, so it can run every day.`,
 		Example: `  rtmanager cert renew --dir pki
   rtmanager cert renew --dir pki --within 2160h
   rtmanager cert renew --dir pki --all`,
-		Args: requireNoArguments,
+		Args: host.RequireNoArguments,
 	}
 	dir, validity := certDir(cmd), certValidity(cmd)
 	var options pki.RenewOptions
 	cmd.Flags().DurationVar(&options.Within, "within", defaultRenewWithin, "renew certificates that expire within this time")
 	cmd.Flags().BoolVar(&options.All, "all", false, "renew all certificates")
-	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = c.RunE(func(cmd *cobra.Command, _ []string) error {
 		if options.Within < 0 {
 			return exit.UsageError{Err: fmt.Errorf("--within %s is negative", options.Within), See: cmd.CommandPath()}
 		}
 		options.Validity = *validity
-		return a.withCertDir(*dir, func(d *pki.Directory) error {
+		return c.withCertDir(*dir, func(d *pki.Directory) error {
 			renewed, err := d.Renew(options)
-			if err := errors.Join(err, a.printCertificates(renewed)); err != nil {
+			if err := errors.Join(err, c.printCertificates(renewed)); err != nil {
 				return err
 			}
-			a.printMessagef("cert renew", "%s renewed", render.Count(len(renewed), "certificate"))
+			c.PrintMessagef("cert renew", "%s renewed", render.Count(len(renewed), "certificate"))
 			return nil
 		})
 	})
@@ -52,7 +53,7 @@ than --within, so it can run every day.`,
 // caAll selects both authorities.
 const caAll = "all"
 
-func (a *app) certRotateCACommand() *cobra.Command {
+func (c commands) certRotateCACommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate-ca --dir DIR [--finish]",
 		Short: "Replace an authority without downtime",
@@ -75,13 +76,13 @@ waiting. Daemons reject clients whose authority is removed, also on open connect
 		Example: `  rtmanager cert rotate-ca --dir pki
   rtmanager cert rotate-ca --dir pki --ca etcd
   rtmanager cert rotate-ca --dir pki --finish`,
-		Args: requireNoArguments,
+		Args: host.RequireNoArguments,
 	}
 	dir := certDir(cmd)
 	name := cmd.Flags().String("ca", caAll, "authority to replace: `api|etcd|all`")
 	isFinish := cmd.Flags().Bool("finish", false, "remove the previous authority; all certificates must have been renewed")
 	validity := cmd.Flags().Duration("ca-validity", defaultCAValidity, "how long the new authority is valid")
-	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = c.RunE(func(cmd *cobra.Command, _ []string) error {
 		kinds := pki.Kinds()
 		if *name != caAll {
 			kinds = []pki.Kind{pki.Kind(*name)}
@@ -89,17 +90,17 @@ waiting. Daemons reject clients whose authority is removed, also on open connect
 		if !slices.Contains(pki.Kinds(), kinds[0]) {
 			return exit.UsageError{Err: fmt.Errorf("--ca %q is not an authority; use api, etcd or all", *name), See: cmd.CommandPath()}
 		}
-		return a.withCertDir(*dir, func(d *pki.Directory) error { return a.rotateCA(d, kinds, *validity, *isFinish) })
+		return c.withCertDir(*dir, func(d *pki.Directory) error { return c.rotateCA(d, kinds, *validity, *isFinish) })
 	})
 	return cmd
 }
 
-func (a *app) rotateCA(d *pki.Directory, kinds []pki.Kind, validity time.Duration, isFinish bool) error {
+func (c commands) rotateCA(d *pki.Directory, kinds []pki.Kind, validity time.Duration, isFinish bool) error {
 	if isFinish {
 		if err := d.FinishRotation(kinds); err != nil {
 			return err
 		}
-		a.printMessagef("cert rotate-ca", "the previous authority is removed; copy the files of authorities to all daemons and clients%s", restartAdvice(kinds))
+		c.PrintMessagef("cert rotate-ca", "the previous authority is removed; copy the files of authorities to all daemons and clients%s", restartAdvice(kinds))
 		return nil
 	}
 	err := d.RotateCA(kinds, validity)
@@ -109,7 +110,7 @@ func (a *app) rotateCA(d *pki.Directory, kinds []pki.Kind, validity time.Duratio
 	if err != nil {
 		return err
 	}
-	a.printMessagef("cert rotate-ca", "copy the files of authorities to all daemons and clients%s; then run `rtmanager cert renew`, copy the certificates, and run `rtmanager cert rotate-ca --finish`", restartAdvice(kinds))
+	c.PrintMessagef("cert rotate-ca", "copy the files of authorities to all daemons and clients%s; then run `rtmanager cert renew`, copy the certificates, and run `rtmanager cert rotate-ca --finish`", restartAdvice(kinds))
 	return nil
 }
 

@@ -1,4 +1,4 @@
-package cli
+package accesscmd
 
 import (
 	"context"
@@ -11,12 +11,13 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/host"
 	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/domain/access"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
-func (a *app) tokenCommand() *cobra.Command {
+func (c commands) tokenCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token",
 		Short: "Create, list and revoke tokens of programs",
@@ -25,10 +26,10 @@ login. The daemon keeps only a hash of a token. Only administrators may use it.`
 		Example: `  rtmanager token                                   # list them
   (umask 077; rtmanager token create ci --role operator@eu > token)
   rtmanager token revoke ci`,
-		Args: requireNoArguments,
-		RunE: a.runE(func(cmd *cobra.Command, _ []string) error { return a.listTokens(cmd.Context()) }),
+		Args: host.RequireNoArguments,
+		RunE: c.RunE(func(cmd *cobra.Command, _ []string) error { return c.listTokens(cmd.Context()) }),
 	}
-	cmd.AddCommand(a.createTokenCommand(), a.listTokensCommand(), a.revokeTokenCommand())
+	cmd.AddCommand(c.createTokenCommand(), c.listTokensCommand(), c.revokeTokenCommand())
 	return cmd
 }
 
@@ -40,7 +41,7 @@ type tokenFlags struct {
 	expires               time.Duration
 }
 
-func (a *app) createTokenCommand() *cobra.Command {
+func (c commands) createTokenCommand() *cobra.Command {
 	var flags tokenFlags
 	cmd := &cobra.Command{
 		Use:   "create NAME",
@@ -62,7 +63,7 @@ later, and "token revoke" ends it within seconds, including its open streams.`,
 	cmd.Flags().StringSliceVar(&flags.games, "games", nil, "`GAMES` that the roles are for, ids or prefixes with *, separated by commas (default: every game)")
 	cmd.Flags().DurationVar(&flags.expires, "expires", defaultTokenLifetime, "time until the token expires, such as 24h; 0 means never")
 	completeRole(cmd, "role")
-	cmd.RunE = a.runE(func(cmd *cobra.Command, args []string) error { return a.createToken(cmd.Context(), args[0], flags) })
+	cmd.RunE = c.RunE(func(cmd *cobra.Command, args []string) error { return c.createToken(cmd.Context(), args[0], flags) })
 	return cmd
 }
 
@@ -91,7 +92,7 @@ func (f tokenFlags) grants() ([]access.Grant, error) {
 	return grants, nil
 }
 
-func (a *app) createToken(ctx context.Context, name string, flags tokenFlags) error {
+func (c commands) createToken(ctx context.Context, name string, flags tokenFlags) error {
 	grants, err := flags.grants()
 	switch {
 	case err != nil:
@@ -99,7 +100,7 @@ func (a *app) createToken(ctx context.Context, name string, flags tokenFlags) er
 	case flags.expires < 0:
 		return exit.UsageError{Err: fmt.Errorf("--expires %s is negative; use 0 for never", flags.expires)}
 	}
-	return a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
+	return c.CallDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		created, err := client.CreateToken(ctx, name, grants, flags.expires)
 		switch {
 		case errors.Is(err, runtime.ErrOutcomeUnknown):
@@ -110,34 +111,34 @@ func (a *app) createToken(ctx context.Context, name string, flags tokenFlags) er
 			return err
 		}
 		if len(grants) == 0 {
-			a.printMessagef("token create", "the token has no role; `rtmanager role grant %s` gives it one", render.ShellWord(access.PrefixToken+name))
+			c.PrintMessagef("token create", "the token has no role; `rtmanager role grant %s` gives it one", render.ShellWord(access.PrefixToken+name))
 		}
-		return a.printer().NewToken(created)
+		return c.Printer().NewToken(created)
 	})
 }
 
-func (a *app) listTokensCommand() *cobra.Command {
+func (c commands) listTokensCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
 		Short:   "List the tokens",
 		Long:    "List lists the tokens with their roles, expiry and last use, which is accurate to about 10 minutes.",
 		Example: "  rtmanager token list -o json | jq -r '.items[].name'",
-		Args:    requireNoArguments,
-		RunE:    a.runE(func(cmd *cobra.Command, _ []string) error { return a.listTokens(cmd.Context()) }),
+		Args:    host.RequireNoArguments,
+		RunE:    c.RunE(func(cmd *cobra.Command, _ []string) error { return c.listTokens(cmd.Context()) }),
 	}
 }
 
-func (a *app) listTokens(ctx context.Context) error {
-	return a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
+func (c commands) listTokens(ctx context.Context) error {
+	return c.CallDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		tokens, err := client.Tokens(ctx)
 		if err != nil {
 			return err
 		}
-		return a.printer().Tokens(tokens)
+		return c.Printer().Tokens(tokens)
 	})
 }
 
-func (a *app) revokeTokenCommand() *cobra.Command {
+func (c commands) revokeTokenCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "revoke NAME",
 		Short: "Revoke a token",
@@ -146,10 +147,10 @@ seconds. Roles that "role grant" gave to the token remain, for a new token of th
 		Example: "  rtmanager token revoke ci",
 		Args:    func(cmd *cobra.Command, args []string) error { return requireOne(cmd, args, "NAME") },
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
-			return a.completeToken(cmd.Context(), args, prefix), cobra.ShellCompDirectiveNoFileComp
+			return c.completeToken(cmd.Context(), args, prefix), cobra.ShellCompDirectiveNoFileComp
 		},
-		RunE: a.runE(func(cmd *cobra.Command, args []string) error {
-			return a.callDaemon(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
+		RunE: c.RunE(func(cmd *cobra.Command, args []string) error {
+			return c.CallDaemon(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
 				err := client.RevokeToken(ctx, args[0])
 				switch {
 				case errors.Is(err, access.ErrUnknownSubject):
@@ -157,7 +158,7 @@ seconds. Roles that "role grant" gave to the token remain, for a new token of th
 				case err != nil:
 					return err
 				}
-				_, err = fmt.Fprintf(a.streams.Out, "token %s revoked\n", render.Value(args[0]))
+				_, err = fmt.Fprintf(c.Out, "token %s revoked\n", render.Value(args[0]))
 				return err
 			})
 		}),
@@ -165,13 +166,13 @@ seconds. Roles that "role grant" gave to the token remain, for a new token of th
 }
 
 // completeToken completes the names of tokens, if the daemon responds in time.
-func (a *app) completeToken(ctx context.Context, args []string, prefix string) []string {
+func (c commands) completeToken(ctx context.Context, args []string, prefix string) []string {
 	var names []string
 	if len(args) > 0 {
 		return nil
 	}
-	a.globals.timeout = completionTimeout
-	_ = a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
+	c.SetTimeout(completionTimeout)
+	_ = c.CallDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		tokens, err := client.Tokens(ctx)
 		for _, token := range tokens {
 			if strings.HasPrefix(token.Name, prefix) && render.ShellWord(token.Name) == token.Name {

@@ -1,4 +1,4 @@
-package cli
+package accesscmd
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/host"
 	"galaxy/rtmanager/internal/domain/access"
 )
 
@@ -19,7 +20,7 @@ and games: ROLE[/LABEL=VALUE,…][@REGION,…][:GAMES,…], where GAMES is an id
 The role none denies everything, in spite of all other roles. The role executor reads, and
 runs commands in games with "rtmanager exec"; only it and admin do.`
 
-func (a *app) roleCommand() *cobra.Command {
+func (c commands) roleCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "role",
 		Short: "Grant, list and revoke the roles of subjects and groups",
@@ -34,36 +35,36 @@ every daemon within 5 seconds, also for open streams. Only administrators may us
   rtmanager role grant oidc-group:eu-ops operator@eu
   rtmanager role grant token:team-a operator --label team=a
   rtmanager role revoke user:ada`,
-		Args: requireNoArguments,
-		RunE: a.runE(func(cmd *cobra.Command, _ []string) error { return a.listRoles(cmd.Context()) }),
+		Args: host.RequireNoArguments,
+		RunE: c.RunE(func(cmd *cobra.Command, _ []string) error { return c.listRoles(cmd.Context()) }),
 	}
-	cmd.AddCommand(a.listRolesCommand(), a.grantRoleCommand(), a.revokeRoleCommand())
+	cmd.AddCommand(c.listRolesCommand(), c.grantRoleCommand(), c.revokeRoleCommand())
 	return cmd
 }
 
-func (a *app) listRolesCommand() *cobra.Command {
+func (c commands) listRolesCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the roles of subjects and groups",
 		Long: `List lists the roles that were granted to subjects and groups. "token list" lists those that
 tokens were created with.`,
 		Example: "  rtmanager role list -o yaml",
-		Args:    requireNoArguments,
-		RunE:    a.runE(func(cmd *cobra.Command, _ []string) error { return a.listRoles(cmd.Context()) }),
+		Args:    host.RequireNoArguments,
+		RunE:    c.RunE(func(cmd *cobra.Command, _ []string) error { return c.listRoles(cmd.Context()) }),
 	}
 }
 
-func (a *app) listRoles(ctx context.Context) error {
-	return a.callDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
+func (c commands) listRoles(ctx context.Context) error {
+	return c.CallDaemon(ctx, func(ctx context.Context, client *httpclient.Client) error {
 		bindings, err := client.Roles(ctx)
 		if err != nil {
 			return err
 		}
-		return a.printer().Roles(bindings)
+		return c.Printer().Roles(bindings)
 	})
 }
 
-func (a *app) grantRoleCommand() *cobra.Command {
+func (c commands) grantRoleCommand() *cobra.Command {
 	var labels []string
 	cmd := &cobra.Command{
 		Use:   "grant SUBJECT ROLE",
@@ -84,7 +85,7 @@ and can change neither them nor the labels of other games into them.
 			return nil
 		},
 		ValidArgsFunction: completeRoleArguments,
-		RunE: a.changeRoles(&labels, func(ctx context.Context, client *httpclient.Client, subject string, grant *access.Grant) (access.Binding, error) {
+		RunE: c.changeRoles(&labels, func(ctx context.Context, client *httpclient.Client, subject string, grant *access.Grant) (access.Binding, error) {
 			return client.GrantRole(ctx, subject, *grant)
 		}),
 	}
@@ -99,25 +100,25 @@ func bindRoleLabels(cmd *cobra.Command, labels *[]string) {
 
 // changeRoles returns the RunE function of a command that changes the roles of a subject and prints
 // those that remain. change gets the role of the second argument, nil without one.
-func (a *app) changeRoles(
+func (c commands) changeRoles(
 	labels *[]string, change func(ctx context.Context, client *httpclient.Client, subject string, grant *access.Grant) (access.Binding, error),
 ) func(*cobra.Command, []string) error {
-	return a.runE(func(cmd *cobra.Command, args []string) error {
+	return c.RunE(func(cmd *cobra.Command, args []string) error {
 		grant, err := parseRoleArguments(args, *labels)
 		if err != nil {
 			return err
 		}
-		return a.callDaemon(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
+		return c.CallDaemon(cmd.Context(), func(ctx context.Context, client *httpclient.Client) error {
 			binding, err := change(ctx, client, args[0], grant)
 			if err != nil {
 				return err
 			}
-			return a.printer().Binding(binding)
+			return c.Printer().Binding(binding)
 		})
 	})
 }
 
-func (a *app) revokeRoleCommand() *cobra.Command {
+func (c commands) revokeRoleCommand() *cobra.Command {
 	var labels []string
 	cmd := &cobra.Command{
 		Use:   "revoke SUBJECT [ROLE]",
@@ -133,7 +134,7 @@ without ROLE. Roles that a token was created with remain; "token revoke" ends th
 			return nil
 		},
 		ValidArgsFunction: completeRoleArguments,
-		RunE: a.changeRoles(&labels, func(ctx context.Context, client *httpclient.Client, subject string, grant *access.Grant) (access.Binding, error) {
+		RunE: c.changeRoles(&labels, func(ctx context.Context, client *httpclient.Client, subject string, grant *access.Grant) (access.Binding, error) {
 			binding, err := client.RevokeRole(ctx, subject, grant)
 			if errors.Is(err, access.ErrUnknownSubject) {
 				err = exit.HintError{Err: err, Hint: "`rtmanager role` lists the roles of every subject"}

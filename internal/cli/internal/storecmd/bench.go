@@ -1,4 +1,4 @@
-package cli
+package storecmd
 
 import (
 	"context"
@@ -12,12 +12,13 @@ import (
 
 	"galaxy/rtmanager/internal/bench"
 	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/host"
 	"galaxy/rtmanager/internal/cli/internal/progress"
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/daemon"
 )
 
-func (a *app) benchCommand() *cobra.Command {
+func (c commands) benchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Benchmark the store against bare etcd on this machine",
@@ -39,7 +40,7 @@ measurements are complete.`,
   rtmanager bench --row update-rate --row update-latency --writers 1024
   rtmanager bench --etcd-endpoints http://10.0.0.1:2379 --duration 20s
   rtmanager bench -o json | jq '.rows[] | select(.reached | not) | .name'`,
-		Args: requireNoArguments,
+		Args: host.RequireNoArguments,
 	}
 	options := bench.Default()
 	flags := cmd.Flags()
@@ -51,12 +52,12 @@ measurements are complete.`,
 	flags.StringArrayVar(&options.Rows, "row", nil, "measure only the row `NAME`, repeatable: "+strings.Join(bench.RowNames(), ", "))
 	_ = cmd.RegisterFlagCompletionFunc("row", cobra.FixedCompletions(bench.RowNames(), cobra.ShellCompDirectiveNoFileComp))
 	cluster := bindCluster(flags)
-	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = c.RunE(func(cmd *cobra.Command, _ []string) error {
 		cfg, err := cluster.load()
 		if err := errors.Join(options.Validate(), err); err != nil {
 			return exit.UsageError{Err: err, See: cmd.CommandPath()}
 		}
-		return a.bench(cmd.Context(), cfg, options)
+		return c.bench(cmd.Context(), cfg, options)
 	})
 	return cmd
 }
@@ -102,8 +103,8 @@ func (f clusterFlags) load() (config.Config, error) {
 
 // bench opens etcd, runs the benchmark and prints its report, even if it is incomplete
 // because of an error.
-func (a *app) bench(ctx context.Context, cfg config.Config, options bench.Options) (err error) {
-	a.usesNoDaemon = true
+func (c commands) bench(ctx context.Context, cfg config.Config, options bench.Options) (err error) {
+	c.UseNoDaemon()
 	if cfg.HasEmbeddedEtcd() {
 		cfg.DataDir, err = os.MkdirTemp("", "rtmanager-bench-")
 		if err != nil {
@@ -117,14 +118,14 @@ func (a *app) bench(ctx context.Context, cfg config.Config, options bench.Option
 	}
 	defer func() { err = errors.Join(err, etcd.Close()) }()
 
-	printer := &progress.Bench{Out: a.streams.Err, IsTerminal: a.streams.IsErrTerminal, Headline: "etcd at " + etcd.URLs}
+	printer := &progress.Bench{Out: c.Err, IsTerminal: c.IsErrTerminal, Headline: "etcd at " + etcd.URLs}
 	report, err := bench.Run(ctx, bench.Cluster{
 		Client: etcd.Client, WatchClient: etcd.WatchClient, Embedded: cfg.HasEmbeddedEtcd(),
 		Prefix: strings.TrimRight(cfg.EtcdPrefix, "/"), OpenTimeout: cfg.EtcdDialTimeout,
 	}, options, printer.Report)
 	printer.Close()
 	if len(report.Rows) > 0 {
-		err = errors.Join(a.printer().Bench(report), err)
+		err = errors.Join(c.Printer().Bench(report), err)
 	}
 	if _, hasLeftovers := errors.AsType[*bench.LeftoverError](err); hasLeftovers {
 		return exit.WriteError{Err: err} // Main reports it even after an interrupt

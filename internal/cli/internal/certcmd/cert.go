@@ -1,4 +1,4 @@
-package cli
+package certcmd
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/host"
 	"galaxy/rtmanager/internal/cli/internal/output"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/pki"
@@ -23,7 +24,7 @@ const (
 	defaultRenewWithin = 30 * 24 * time.Hour
 )
 
-func (a *app) certCommand() *cobra.Command {
+func (c commands) certCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cert",
 		Short: "Make a small certificate authority, and issue and renew its certificates",
@@ -42,7 +43,7 @@ A daemon with the files of nodes/eu/eu-1 in /etc/rtmanager has the setting
   rtmanager cert issue --dir pki --user ada --group ops
   rtmanager cert renew --dir pki`,
 	}
-	cmd.AddCommand(a.certInitCommand(), a.certIssueCommand(), a.certListCommand(), a.certRenewCommand(), a.certRotateCACommand())
+	cmd.AddCommand(c.certInitCommand(), c.certIssueCommand(), c.certListCommand(), c.certRenewCommand(), c.certRotateCACommand())
 	return cmd
 }
 
@@ -58,7 +59,7 @@ func certValidity(cmd *cobra.Command) *time.Duration {
 	return cmd.Flags().Duration("validity", defaultValidity, "how long certificates are valid, such as 720h")
 }
 
-func (a *app) certInitCommand() *cobra.Command {
+func (c commands) certInitCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init --dir DIR",
 		Short: "Create the authorities, and the certificate of an administrator",
@@ -69,22 +70,22 @@ users/admin, and that of root for etcd in etcd-clients/root.
 
 The directory must not exist or be empty.`,
 		Example: `  rtmanager cert init --dir pki`,
-		Args:    requireNoArguments,
+		Args:    host.RequireNoArguments,
 	}
 	dir, validity := certDir(cmd), certValidity(cmd)
 	caValidity := cmd.Flags().Duration("ca-validity", defaultCAValidity, "how long the authorities are valid")
-	cmd.RunE = a.runE(func(*cobra.Command, []string) error {
-		a.usesNoDaemon = true
-		leaves, err := pki.Init(*dir, pki.Options{CAValidity: *caValidity, Validity: *validity, Now: a.streams.Now})
+	cmd.RunE = c.RunE(func(*cobra.Command, []string) error {
+		c.UseNoDaemon()
+		leaves, err := pki.Init(*dir, pki.Options{CAValidity: *caValidity, Validity: *validity, Now: c.Now})
 		if err != nil {
 			return err
 		}
-		return a.printCertificates(leaves)
+		return c.printCertificates(leaves)
 	})
 	return cmd
 }
 
-func (a *app) certIssueCommand() *cobra.Command {
+func (c commands) certIssueCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "issue --dir DIR {--node REGION/NODE --host HOST,… | --user NAME | --etcd-client NAME}",
 		Short: "Issue certificates of a daemon, a user or a client of etcd",
@@ -102,7 +103,7 @@ administrator.`,
   rtmanager cert issue --dir pki --user ada --group ops
   rtmanager cert issue --dir pki --user root --group rtmanager:admins --validity 720h
   rtmanager cert issue --dir pki --etcd-client backup`,
-		Args: requireNoArguments,
+		Args: host.RequireNoArguments,
 	}
 	dir, validity := certDir(cmd), certValidity(cmd)
 	var request certRequest
@@ -115,11 +116,11 @@ administrator.`,
 	cmd.MarkFlagsOneRequired("node", "user", "etcd-client")
 	cmd.MarkFlagsMutuallyExclusive("node", "user", "etcd-client")
 	cmd.MarkFlagsRequiredTogether("node", "host")
-	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = c.RunE(func(cmd *cobra.Command, _ []string) error {
 		if len(request.groups) > 0 && request.user == "" {
 			return exit.UsageError{Err: errors.New("--group requires --user"), See: cmd.CommandPath()}
 		}
-		return a.withCertDir(*dir, func(d *pki.Directory) error {
+		return c.withCertDir(*dir, func(d *pki.Directory) error {
 			leaves, err := request.issue(d, *validity)
 			if errors.Is(err, pki.ErrExists) {
 				return exit.HintError{Err: err, Hint: "renew it with `rtmanager cert renew --all`, or remove its directory first"}
@@ -127,7 +128,7 @@ administrator.`,
 			if err != nil {
 				return err
 			}
-			return a.printCertificates(leaves)
+			return c.printCertificates(leaves)
 		})
 	})
 	return cmd
@@ -153,31 +154,31 @@ func (r certRequest) issue(d *pki.Directory, validity time.Duration) ([]pki.Leaf
 	return d.IssueNode(ref, r.hosts, validity)
 }
 
-func (a *app) certListCommand() *cobra.Command {
+func (c commands) certListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list --dir DIR",
 		Short:   "List the issued certificates",
 		Long:    `List prints the issued certificates and when they expire.`,
 		Example: `  rtmanager cert list --dir pki`,
-		Args:    requireNoArguments,
+		Args:    host.RequireNoArguments,
 	}
 	dir := certDir(cmd)
-	cmd.RunE = a.runE(func(*cobra.Command, []string) error {
-		return a.withCertDir(*dir, func(d *pki.Directory) error {
+	cmd.RunE = c.RunE(func(*cobra.Command, []string) error {
+		return c.withCertDir(*dir, func(d *pki.Directory) error {
 			leaves, err := d.Leaves()
 			if err != nil {
 				return err
 			}
-			return a.printCertificates(leaves)
+			return c.printCertificates(leaves)
 		})
 	})
 	return cmd
 }
 
 // withCertDir calls use with an open directory.
-func (a *app) withCertDir(dir string, use func(*pki.Directory) error) (err error) {
-	a.usesNoDaemon = true
-	opened, err := pki.Open(dir, a.streams.Now)
+func (c commands) withCertDir(dir string, use func(*pki.Directory) error) (err error) {
+	c.UseNoDaemon()
+	opened, err := pki.Open(dir, c.Now)
 	if errors.Is(err, fs.ErrNotExist) {
 		return exit.HintError{Err: err, Hint: "create it with `rtmanager cert init --dir DIR`, or correct --dir"}
 	}
@@ -189,7 +190,7 @@ func (a *app) withCertDir(dir string, use func(*pki.Directory) error) (err error
 }
 
 // printCertificates prints the certificates with their files.
-func (a *app) printCertificates(leaves []pki.Leaf) error {
+func (c commands) printCertificates(leaves []pki.Leaf) error {
 	certificates := make([]output.Certificate, 0, len(leaves))
 	for _, leaf := range leaves {
 		certificates = append(certificates, output.Certificate{
@@ -197,5 +198,5 @@ func (a *app) printCertificates(leaves []pki.Leaf) error {
 			NotAfter: leaf.Cert.NotAfter.UTC(), NeedsRenewal: leaf.IsReplaced, File: filepath.Clean(leaf.CertFile),
 		})
 	}
-	return a.printer().Certificates(certificates)
+	return c.Printer().Certificates(certificates)
 }

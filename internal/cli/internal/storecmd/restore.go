@@ -1,4 +1,4 @@
-package cli
+package storecmd
 
 import (
 	"errors"
@@ -11,6 +11,7 @@ import (
 
 	"galaxy/rtmanager/internal/backup"
 	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/host"
 	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/daemon"
@@ -23,7 +24,7 @@ type restoreFlags struct {
 	isForced     bool
 }
 
-func (a *app) restoreCommand() *cobra.Command {
+func (c commands) restoreCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restore --from FILE",
 		Short: "Create data directories from a backup",
@@ -46,10 +47,10 @@ resync. Games that were started or removed after the backup appear in rtmanager 
 		Example: `  rtmanager restore --from rtmanager.snapshot
   rtmanager restore --from rtmanager.snapshot --data-dir /var/lib/rtmanager
   rtmanager restore --from rtmanager.snapshot --output dirs --member e1=https://10.0.0.1:2380`,
-		Args: requireNoArguments,
+		Args: host.RequireNoArguments,
 	}
 	serve := pflag.NewFlagSet("serve", pflag.ContinueOnError)
-	settings := config.Bind(serve, a.streams.LookupEnv)
+	settings := config.Bind(serve, c.LookupEnv)
 	for _, name := range []string{"data-dir", "etcd-cluster-token", "etcd-cacert", "etcd-cert", "etcd-key", "config"} {
 		cmd.Flags().AddFlag(serve.Lookup(name))
 	}
@@ -67,8 +68,8 @@ resync. Games that were started or removed after the backup appear in rtmanager 
 	flags.StringVar(&f.output, "output", "", "`DIR` for the data directories of --member")
 	flags.BoolVar(&f.isForced, "force", false, "restore although members of the store still respond")
 	_ = cmd.MarkFlagRequired("from")
-	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
-		a.usesNoDaemon = true
+	cmd.RunE = c.RunE(func(cmd *cobra.Command, _ []string) error {
+		c.UseNoDaemon()
 		request, err := f.request()
 		if err == nil && len(request.Members) > 0 && flags.Changed("data-dir") {
 			err = errors.New("--data-dir is of an embedded etcd, and --member of an external one: give one of them")
@@ -83,7 +84,7 @@ resync. Games that were started or removed after the backup appear in rtmanager 
 		if err != nil {
 			return exit.UsageError{Err: err, See: cmd.CommandPath()}
 		}
-		return a.restore(cmd, cfg, request)
+		return c.restore(cmd, cfg, request)
 	})
 	return cmd
 }
@@ -104,7 +105,7 @@ func (f restoreFlags) request() (daemon.RestoreRequest, error) {
 	return request, nil
 }
 
-func (a *app) restore(cmd *cobra.Command, cfg config.Config, request daemon.RestoreRequest) error {
+func (c commands) restore(cmd *cobra.Command, cfg config.Config, request daemon.RestoreRequest) error {
 	restored, err := daemon.Restore(cmd.Context(), cfg, request)
 	if live := (*backup.LiveError)(nil); errors.As(err, &live) {
 		return exit.HintError{Err: err, Hint: "--force restores nevertheless; the members that respond must then never be used with this store"}
@@ -118,10 +119,10 @@ func (a *app) restore(cmd *cobra.Command, cfg config.Config, request daemon.Rest
 		m.Stores = append(m.Stores, s.StoreReport)
 	}
 	if restored.HasNoManifest {
-		a.printMessagef("restore", "%s has no manifest: the time is that of the file, and the identity by which nodes find their containers was computed from the members of the etcd", render.Value(request.File))
+		c.PrintMessagef("restore", "%s has no manifest: the time is that of the file, and the identity by which nodes find their containers was computed from the members of the etcd", render.Value(request.File))
 	}
-	out := a.streams.Out
-	fmt.Fprintf(out, "backup of %s, %s ago: %s\n", render.Time(m.CreatedAt), render.Age(a.streams.Now().Sub(m.CreatedAt)), describeBackup(m))
+	out := c.Out
+	fmt.Fprintf(out, "backup of %s, %s ago: %s\n", render.Time(m.CreatedAt), render.Age(c.Now().Sub(m.CreatedAt)), describeBackup(m))
 	if len(request.Members) == 0 {
 		fmt.Fprintf(out, "restored %[1]s at revision %[2]d; start it with `rtmanager serve --data-dir %[1]s`\n", cfg.DataDir, restored.Revision)
 	}
@@ -130,7 +131,7 @@ func (a *app) restore(cmd *cobra.Command, cfg config.Config, request daemon.Rest
 		fmt.Fprintf(out, "restored %s at revision %d; use it as the --data-dir of etcd --name %s\n", member.Dir, restored.Revision, member.Name)
 	}
 	if count := m.Findings(); count > 0 {
-		a.printMessagef("restore", "%s in the backup; `rtmanager fsck` lists them once the daemon runs", render.Count(count, "finding"))
+		c.PrintMessagef("restore", "%s in the backup; `rtmanager fsck` lists them once the daemon runs", render.Count(count, "finding"))
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package cli
+package storecmd
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 // embeddedEndpoint is the default client address of an embedded etcd.
 const embeddedEndpoint = "http://127.0.0.1:2379"
 
-func (a *app) backupCommand() *cobra.Command {
+func (c commands) backupCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backup [FILE]",
 		Short: "Save a verified backup of etcd to a file",
@@ -51,9 +51,9 @@ The temporary copy needs space in TMPDIR, twice the size of the database.`,
 	}
 	cluster := bindCluster(cmd.Flags())
 	bindCerts(cmd.Flags(), cluster.serve)
-	cmd.AddCommand(a.backupVerifyCommand())
-	cmd.RunE = a.runE(func(cmd *cobra.Command, args []string) error {
-		a.usesNoDaemon = true
+	cmd.AddCommand(c.backupVerifyCommand())
+	cmd.RunE = c.RunE(func(cmd *cobra.Command, args []string) error {
+		c.UseNoDaemon()
 		cfg, err := cluster.load()
 		if err == nil {
 			cfg, err = cfg.WithEtcdClientCerts()
@@ -64,24 +64,24 @@ The temporary copy needs space in TMPDIR, twice the size of the database.`,
 		if cfg.HasEmbeddedEtcd() {
 			cfg.EtcdEndpoints = []string{embeddedEndpoint}
 		}
-		file := backup.DefaultName("", a.streams.Now())
+		file := backup.DefaultName("", c.Now())
 		if len(args) > 0 {
 			file = args[0]
 		}
-		return a.backup(cmd.Context(), cfg, file)
+		return c.backup(cmd.Context(), cfg, file)
 	})
 	return cmd
 }
 
-func (a *app) backup(ctx context.Context, cfg config.Config, file string) error {
-	manifest, err := daemon.SaveBackup(ctx, cfg, file, clientBuild().Version, slog.New(slog.DiscardHandler))
+func (c commands) backup(ctx context.Context, cfg config.Config, file string) error {
+	manifest, err := daemon.SaveBackup(ctx, cfg, file, c.Version, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	if done, err := a.printer().Encode(manifest); done {
+	if done, err := c.Printer().Encode(manifest); done {
 		return errors.Join(err, findingsError(file, manifest))
 	}
-	fmt.Fprintf(a.streams.Out, "saved %s and %s\n%s\n", render.Value(file), render.Value(filepath.Base(backup.ManifestFile(file))), describeBackup(manifest))
+	fmt.Fprintf(c.Out, "saved %s and %s\n%s\n", render.Value(file), render.Value(filepath.Base(backup.ManifestFile(file))), describeBackup(manifest))
 	return findingsError(file, manifest)
 }
 
@@ -106,7 +106,7 @@ func findingsError(file string, m backup.Manifest) error {
 	return fmt.Errorf("the copy has %s, as its store did; `rtmanager fsck --at %s` lists them", render.Count(m.Findings(), "finding"), render.ShellWord(file))
 }
 
-func (a *app) backupVerifyCommand() *cobra.Command {
+func (c commands) backupVerifyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "verify FILE",
 		Short: "Verify that a backup is complete, unchanged and consistent",
@@ -120,16 +120,16 @@ used, and if it has inconsistencies.`,
 			}
 			return nil
 		},
-		RunE: a.runE(func(cmd *cobra.Command, args []string) error {
-			a.usesNoDaemon = true
+		RunE: c.RunE(func(cmd *cobra.Command, args []string) error {
+			c.UseNoDaemon()
 			manifest, _, err := backup.Verify(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			if done, err := a.printer().Encode(manifest); done {
+			if done, err := c.Printer().Encode(manifest); done {
 				return errors.Join(err, findingsError(args[0], manifest))
 			}
-			fmt.Fprintf(a.streams.Out, "%s of %s: %s\n", render.Value(args[0]), render.Time(manifest.CreatedAt), describeBackup(manifest))
+			fmt.Fprintf(c.Out, "%s of %s: %s\n", render.Value(args[0]), render.Time(manifest.CreatedAt), describeBackup(manifest))
 			return findingsError(args[0], manifest)
 		}),
 	}

@@ -1,4 +1,4 @@
-package cli
+package storecmd
 
 import (
 	"context"
@@ -13,13 +13,14 @@ import (
 
 	"galaxy/rtmanager/internal/atomicfile"
 	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/host"
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/daemon"
 	"galaxy/rtmanager/internal/etcdauth"
 	"galaxy/rtmanager/internal/securefile"
 )
 
-func (a *app) etcdCommand() *cobra.Command {
+func (c commands) etcdCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "etcd",
 		Short: "Prepare an external etcd for daemons",
@@ -27,7 +28,7 @@ func (a *app) etcdCommand() *cobra.Command {
 daemon.`,
 		Example: `  rtmanager etcd bootstrap --etcd-endpoints https://etcd:2379 --etcd-prefix /eu --password-file pw`,
 	}
-	cmd.AddCommand(a.etcdBootstrapCommand())
+	cmd.AddCommand(c.etcdBootstrapCommand())
 	return cmd
 }
 
@@ -37,7 +38,7 @@ type etcdBootstrap struct {
 	enableAuth                                 bool
 }
 
-func (a *app) etcdBootstrapCommand() *cobra.Command {
+func (c commands) etcdBootstrapCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bootstrap --etcd-endpoints URL --password-file FILE",
 		Short: "Create a user of etcd that can use nothing but the keys of one store",
@@ -59,7 +60,7 @@ Use --etcd-prefix: without a prefix the role may use all keys that start with a 
 		Example: `  (umask 077; head -c 18 /dev/urandom | base64 > root)
   rtmanager etcd bootstrap --etcd-endpoints https://etcd:2379 --etcd-prefix /eu --password-file pw
   # with --root-password-file root --enable-auth, etcd also checks users from then on`,
-		Args: requireNoArguments,
+		Args: host.RequireNoArguments,
 	}
 	cluster := bindClusterFlags(cmd.Flags(), "endpoints", "prefix", "cacert", "cert", "key", "dial-timeout")
 	var b etcdBootstrap
@@ -71,8 +72,8 @@ Use --etcd-prefix: without a prefix the role may use all keys that start with a 
 	f.BoolVar(&b.enableAuth, "enable-auth", false, "make etcd authenticate every request")
 	_ = cmd.MarkFlagRequired("etcd-endpoints")
 	_ = cmd.MarkFlagRequired("password-file")
-	cmd.RunE = a.runE(func(cmd *cobra.Command, _ []string) error {
-		a.usesNoDaemon = true
+	cmd.RunE = c.RunE(func(cmd *cobra.Command, _ []string) error {
+		c.UseNoDaemon()
 		cfg, err := cluster.load()
 		if err == nil && b.enableAuth && b.rootPasswordFile == "" {
 			err = errors.New("--enable-auth requires --root-password-file")
@@ -80,13 +81,13 @@ Use --etcd-prefix: without a prefix the role may use all keys that start with a 
 		if err != nil {
 			return exit.UsageError{Err: err, See: cmd.CommandPath()}
 		}
-		return a.bootstrapEtcd(cmd.Context(), cfg, b)
+		return c.bootstrapEtcd(cmd.Context(), cfg, b)
 	})
 	return cmd
 }
 
-func (a *app) bootstrapEtcd(ctx context.Context, cfg config.Config, b etcdBootstrap) error {
-	report := func(step string) { fmt.Fprintln(a.streams.Out, step) }
+func (c commands) bootstrapEtcd(ctx context.Context, cfg config.Config, b etcdBootstrap) error {
+	report := func(step string) { fmt.Fprintln(c.Out, step) }
 	options := etcdauth.Options{Prefix: cfg.EtcdPrefix, User: b.user, Role: b.role, EnableAuth: b.enableAuth}
 	if options.Role == "" {
 		options.Role = options.User
@@ -114,7 +115,7 @@ func (a *app) bootstrapEtcd(ctx context.Context, cfg config.Config, b etcdBootst
 	}
 	for _, endpoint := range cfg.EtcdEndpoints {
 		if strings.HasPrefix(endpoint, "http:") {
-			a.printMessagef("etcd bootstrap", "warning: passwords are sent to %s without encryption", config.RedactURL(endpoint))
+			c.PrintMessagef("etcd bootstrap", "warning: passwords are sent to %s without encryption", config.RedactURL(endpoint))
 		}
 	}
 	return daemon.BootstrapEtcd(ctx, cfg, options, slog.New(slog.DiscardHandler), report)
