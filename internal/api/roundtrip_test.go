@@ -31,6 +31,9 @@ func fill(t *testing.T, v reflect.Value, next *int) {
 	case time.Time:
 		v.Set(reflect.ValueOf(time.Date(2026, 1, 1, 0, 0, *next, 0, time.UTC)))
 		return
+	case runtime.Metadata:
+		v.SetString(`{"n":` + strconv.Itoa(*next) + `}`)
+		return
 	case error:
 		v.Set(reflect.ValueOf(&runtime.CorruptError{Key: "k" + strconv.Itoa(*next)}))
 		return

@@ -53,6 +53,10 @@ func TestOpenAPIReferencesResolve(t *testing.T) {
 			require.NotNil(t, memberAt(c.document, "components", "responses", "Problem"))
 			continue
 		}
+		if name, isParameter := strings.CutPrefix(ref, "#/components/parameters/"); isParameter {
+			require.NotNil(t, memberAt(c.document, "components", "parameters", name), ref)
+			continue
+		}
 		name, ok := strings.CutPrefix(ref, "#/components/schemas/")
 		require.True(t, ok, "%s leaves the document's schemas", ref)
 		require.Contains(t, schemas, name, "%s leads nowhere", ref)
@@ -75,7 +79,7 @@ func TestOpenAPINamesAndDescribesEverything(t *testing.T) {
 		require.NotEmpty(t, operation["summary"], name)
 		require.False(t, ids[operation["operationId"]], "%s shares its operation id", name)
 		ids[operation["operationId"]] = true
-		parameters, _ := operation["parameters"].([]any)
+		parameters := c.parameters(operation)
 		for _, parameter := range parameters {
 			p := parameter.(map[string]any)
 			require.NotEmpty(t, p["description"], "%s %s", name, p["name"])
@@ -100,4 +104,41 @@ func TestOpenAPINamesAndDescribesEverything(t *testing.T) {
 func tryProblem(body string) api.Problem {
 	p, _ := tryDecode[api.Problem](body)
 	return p
+}
+
+// parameters returns the parameters of an operation, with references resolved.
+func (c *contract) parameters(operation map[string]any) []any {
+	parameters, _ := operation["parameters"].([]any)
+	shared := c.document["components"].(map[string]any)["parameters"].(map[string]any)
+	resolved := slices.Clone(parameters)
+	for i, p := range parameters {
+		if ref, isRef := p.(map[string]any)["$ref"].(string); isRef {
+			resolved[i] = shared[strings.TrimPrefix(ref, "#/components/parameters/")]
+		}
+	}
+	return resolved
+}
+
+// Every example of a body is valid by its schema.
+func TestOpenAPIExamplesAreValid(t *testing.T) {
+	t.Parallel()
+	c := contractOf(t, start(t, httpserver.Config{}))
+	examples := 0
+	for _, name := range c.operations() {
+		method, path, _ := strings.Cut(name, " ")
+		body, hasBody := c.operation(method, path)["requestBody"].(map[string]any)
+		if !hasBody {
+			continue
+		}
+		content := body["content"].(map[string]any)["application/json"].(map[string]any)
+		example, hasExample := content["example"]
+		if !hasExample {
+			continue
+		}
+		examples++
+		schema, err := c.schemas.Compile(contractURL + content["schema"].(map[string]any)["$ref"].(string))
+		require.NoError(t, err, name)
+		require.NoError(t, schema.Validate(example), name)
+	}
+	require.GreaterOrEqual(t, examples, 8)
 }

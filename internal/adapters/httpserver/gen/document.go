@@ -42,11 +42,13 @@ func newDocument(routes []httpserver.Route) (object, error) {
 	document := object{
 		"openapi": "3.1.0",
 		"info":    object{"title": "rtmanager", "version": "0", "description": description},
+		"tags":    tagsOf(routes),
 		"servers": []object{{"url": "/", "description": "This daemon"}},
 		"paths":   paths,
 		"components": object{
-			"schemas":   schemas.components,
-			"responses": object{"Problem": problemResponse(schemas)},
+			"schemas":    schemas.components,
+			"parameters": shareParameters(paths),
+			"responses":  object{"Problem": problemResponse(schemas)},
 			"securitySchemes": object{
 				"token":       object{"type": "http", "scheme": "bearer", "description": "A token of rtmanager token create, or of the OpenID Connect issuer"},
 				"certificate": object{"type": "mutualTLS", "description": "A client certificate"},
@@ -67,7 +69,7 @@ func operationOf(schemas *schemas, route httpserver.Route) object {
 	if route.Request.BodyType != nil {
 		operation["requestBody"] = object{
 			"required": route.Request.IsBodyRequired,
-			"content":  object{"application/json": object{"schema": schemas.body(route.Request.BodyType)}},
+			"content":  object{"application/json": bodyOf(schemas, route)},
 		}
 	}
 	responses := object{}
@@ -109,10 +111,15 @@ func parametersOf(schemas *schemas, decoder *request.Decoder) []object {
 			continue
 		}
 		schema := scalar(p.Type)
-		if p.Tag.Get("enum") == "" {
+		switch enum := p.Tag.Get("enum"); {
+		case enum == "":
 			schema = schemas.of(p.Type)
+			constrain(schema, p.Tag)
+		case isEnumOf(enum, schemas.constants(p.Type)):
+			schema = schemas.of(p.Type) // the shared schema has the same values
+		default:
+			constrain(schema, p.Tag)
 		}
-		constrain(schema, p.Tag)
 		if value := p.Tag.Get("default"); value != "" {
 			schema["default"] = literal(p.Type, value)
 		}

@@ -5,6 +5,7 @@
 //	document.go      paths, parameters and responses
 //	schemas.go       the schema of a Go type
 //	enums.go         the constants of a type, which are the values of its schema
+//	share.go         parameters of several operations, tags, examples of bodies
 //	descriptions.go  descriptions of the domain's types, which know nothing of this API
 package main
 

@@ -27,7 +27,7 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 	t.Parallel()
 	codes, err := new(enums).of(reflect.TypeFor[api.Code]())
 	require.NoError(t, err)
-	require.Len(t, codes, 57)
+	require.GreaterOrEqual(t, len(codes), 57)
 	titles := map[string]string{}
 	for _, code := range codes {
 		p := problem.New(api.Code(code), "")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/request"
+	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 )
 
@@ -38,6 +39,9 @@ func (s *schemas) of(t reflect.Type) object {
 		return object{"type": "array", "items": s.of(t.Elem())}
 	case t.Kind() == reflect.Map:
 		return object{"type": "object", "additionalProperties": s.of(t.Elem())}
+	}
+	if t == reflect.TypeFor[operation.Duration]() {
+		return s.component(t, "Duration", durationSchema)
 	}
 	if values := s.constants(t); len(values) > 0 && !isOpenEnum(t) {
 		return s.component(t, componentName(t), func() object { return object{"type": "string", "enum": values} })
@@ -119,7 +123,7 @@ func (s *schemas) closedObject(t reflect.Type, required []string) object {
 		}
 		constrain(property, member.Tag)
 		if member.Type.Kind() == reflect.Pointer && member.Tag.Get("nullable") != "false" {
-			property["type"] = []any{property["type"], "null"}
+			property = nullable(property)
 		}
 		s.describe(property, t, member)
 		properties[member.Name] = property
@@ -131,6 +135,23 @@ func (s *schemas) closedObject(t reflect.Type, required []string) object {
 	if len(required) > 0 {
 		schema["required"] = required
 	}
+	return schema
+}
+
+// durationSchema returns the schema of a duration in the format of Go.
+func durationSchema() object {
+	return object{
+		"type": "string", "pattern": `^[-+]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`,
+		"description": "A duration such as 30s, 1m30s or 250ms: decimal numbers with a unit, one of ns, us, ms, s, m, h", "examples": []string{"30s"},
+	}
+}
+
+// nullable returns the schema that also allows null.
+func nullable(schema object) object {
+	if schema["$ref"] != nil {
+		return object{"anyOf": []object{schema, {"type": "null"}}}
+	}
+	schema["type"] = []any{schema["type"], "null"}
 	return schema
 }
 
