@@ -246,25 +246,32 @@ func (s *session) startOnTerminal(command container.Command) error {
 			}
 		}()
 	}
-	closed := make(chan struct{})
+	stopped, done := make(chan struct{}), make(chan struct{})
 	go func() {
-		for {
-			select {
-			case size, isOpen := <-command.Sizes:
-				if !isOpen {
-					return
-				}
-				resize(terminal, size)
-			case <-closed:
-				return
-			}
-		}
+		defer close(done)
+		resizeUntil(stopped, terminal, command.Sizes)
 	}()
 	s.release = func() {
-		close(closed)
+		close(stopped)
+		<-done
 		_ = terminal.Close()
 	}
 	return nil
+}
+
+// resizeUntil sets the sizes of the terminal until stopped is closed.
+func resizeUntil(stopped <-chan struct{}, terminal *os.File, sizes <-chan container.TerminalSize) {
+	for {
+		select {
+		case size, isOpen := <-sizes:
+			if !isOpen {
+				return
+			}
+			resize(terminal, size)
+		case <-stopped:
+			return
+		}
+	}
 }
 
 // resize sets the size of the terminal.
