@@ -41,6 +41,9 @@ type Game struct {
 	// Region is the region of the game when the rollout was started.
 	Region string    `json:"region,omitempty" doc:"The region of the game when the rollout was started"`
 	State  GameState `json:"state" doc:"What the rollout has done with the game"`
+	// GameCreatedAt is the time of creation of the game's record when the rollout was started. A game
+	// of the same id with another time is another game.
+	GameCreatedAt time.Time `json:"game_created_at,omitzero" doc:"When the game was created; a game of the same id that is created later is not part of the rollout"`
 	// PreviousImage is the image of the game before its patch, which an undo restores.
 	PreviousImage string `json:"previous_image,omitempty" doc:"The image of the game before the rollout changed it, which undo restores"`
 	// Attempt is the attempt of the rollout in which the game was last changed.
@@ -49,6 +52,12 @@ type Game struct {
 	Message string `json:"message,omitempty" doc:"Why the game has failed or was skipped"`
 	// ChangedAt is when State changed.
 	ChangedAt time.Time `json:"changed_at,omitzero" doc:"When the state changed; absent for a pending game"`
+}
+
+// IsOther reports whether a game of the same id is another one than that of the rollout, by the time of its
+// creation.
+func (g Game) IsOther(createdAt time.Time) bool {
+	return !g.GameCreatedAt.IsZero() && !g.GameCreatedAt.Equal(createdAt)
 }
 
 // OperationID returns the id of the operation that patches the game. It is the same for every

@@ -50,7 +50,7 @@ func (s *Service) Start(ctx context.Context, request ports.RolloutRequest) (roll
 	}
 	games := make([]rollout.Game, len(records))
 	for i, record := range records {
-		games[i] = rollout.Game{GameID: record.GameID, Region: record.Region, State: rollout.GamePending}
+		games[i] = rollout.Game{GameID: record.GameID, Region: record.Region, GameCreatedAt: record.CreatedAt, State: rollout.GamePending}
 	}
 	now := s.now()
 	created, err := s.deps.Store.CreateRollout(ctx, rollout.Rollout{

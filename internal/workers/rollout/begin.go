@@ -20,7 +20,7 @@ func (r *runner) begin(ctx context.Context, current rollout.Rollout, game rollou
 	game.Attempt, game.ChangedAt, game.Message = current.Attempt, r.now(), ""
 	record := found.Record
 	switch {
-	case err != nil:
+	case err != nil || game.IsOther(record.CreatedAt):
 		return skip(game, "the game was deleted"), nil
 	case record.Status == runtime.StatusRemoved:
 		return skip(game, "the game was removed"), nil
@@ -30,6 +30,9 @@ func (r *runner) begin(ctx context.Context, current rollout.Rollout, game rollou
 		return skip(game, "the game is "+string(record.Status)), nil
 	case record.CurrentImageRef == current.Image && !current.Pull:
 		game.State = rollout.GameUnchanged
+		if game.PreviousImage != "" && game.PreviousImage != current.Image {
+			game.State = rollout.GameUpdated // by an earlier attempt whose outcome was not known
+		}
 		return game, nil
 	}
 	game.State, game.PreviousImage = rollout.GameUpdating, record.CurrentImageRef
@@ -67,12 +70,12 @@ func (r *runner) patch(ctx context.Context, current rollout.Rollout, game rollou
 	if current.Reason != "" {
 		request.Origin.Reason = ports.TruncateReason(request.Origin.Reason + ": " + current.Reason)
 	}
+	record, err := r.readGame(ctx, current, game)
+	if err != nil {
+		return result{gameID: game.GameID, err: err}
+	}
 	if r.deps.Authorize != nil {
-		region, err := r.regionOf(ctx, game)
-		if err != nil {
-			return result{gameID: game.GameID, err: err}
-		}
-		if ctx, err = r.deps.Authorize(ctx, current.By, region, game.GameID); err != nil {
+		if ctx, err = r.deps.Authorize(ctx, current.By, record.Region, game.GameID); err != nil {
 			return result{gameID: game.GameID, err: err}
 		}
 	}
@@ -80,8 +83,22 @@ func (r *runner) patch(ctx context.Context, current rollout.Rollout, game rollou
 	return result{gameID: game.GameID, outcome: outcome, err: err}
 }
 
-// regionOf returns the present region of a game.
-func (r *runner) regionOf(ctx context.Context, game rollout.Game) (string, error) {
+// errOtherImage is the result of a game that another user has patched before its own patch.
+var errOtherImage = errors.New("another user has changed the image of the game")
+
+// readGame returns the record of a game before its patch. It returns runtime.ErrNotFound if the game was
+// deleted, also if another one has its id now, and errOtherImage if the game has an image that this
+// rollout neither has found nor sets.
+func (r *runner) readGame(ctx context.Context, current rollout.Rollout, game rollout.Game) (runtime.RuntimeRecord, error) {
 	found, err := r.deps.Records.GetVersioned(ctx, game.GameID)
-	return found.Record.Region, err
+	record := found.Record
+	switch {
+	case err != nil:
+		return record, err
+	case game.IsOther(record.CreatedAt):
+		return record, fmt.Errorf("game %q: %w", game.GameID, runtime.ErrNotFound)
+	case record.CurrentImageRef != game.PreviousImage && record.CurrentImageRef != current.Image:
+		return record, fmt.Errorf("%w to %s", errOtherImage, record.CurrentImageRef)
+	}
+	return record, nil
 }

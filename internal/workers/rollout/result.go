@@ -38,6 +38,10 @@ func (r *runner) evaluate(game rollout.Game, result result) (state rollout.GameS
 		return rollout.GameSkipped, "a stop of the game has preempted the patch", true
 	case result.outcome.Failure != nil:
 		return failed, message, true
+	case errors.Is(err, errOtherImage) && game.State == rollout.GameUpdating:
+		return rollout.GamePending, "", true // it begins with the new image as its previous one
+	case errors.Is(err, errOtherImage):
+		return rollout.GameSkipped, message, true
 	case errors.Is(err, runtime.ErrNotFound):
 		return rollout.GameSkipped, "the game was deleted", true
 	case !isTransient(err):

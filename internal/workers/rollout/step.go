@@ -133,7 +133,7 @@ func stateBefore(game rollout.Game) rollout.GameState {
 func (r *runner) beginGames(ctx context.Context, next *change) (blocked string, err error) {
 	isReady := func(gameID string) bool {
 		found, _, err := r.deps.Records.GetLocal(ctx, gameID)
-		return err == nil && found.Record.IsReady()
+		return errors.Is(err, runtime.ErrNotFound) || err == nil && (found.Record.IsReady() || hasEnded(found.Record))
 	}
 	due, blocked := next.rollout.Next(next.games, isReady)
 	if len(due) == 0 {
@@ -154,6 +154,12 @@ func (r *runner) beginGames(ctx context.Context, next *change) (blocked string, 
 		next.set(index[game.GameID], started)
 	}
 	return blocked, nil
+}
+
+// hasEnded reports whether a user has stopped or removed the game: then it is not one that players miss.
+func hasEnded(record runtime.RuntimeRecord) bool {
+	isDesired := record.DesiredStatus == runtime.StatusStopped || record.DesiredStatus == runtime.StatusRemoved
+	return record.Status != runtime.StatusRunning && isDesired && record.Operation == nil
 }
 
 // startPatches starts the patch of every game in progress that this runner does not wait for: those

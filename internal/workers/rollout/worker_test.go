@@ -278,6 +278,75 @@ func TestMaxUnavailable(t *testing.T) {
 	require.True(t, games[1].ChangedAt.Before(games[0].ChangedAt), "%+v", games)
 }
 
+// Games that are stopped or deleted after their change do not block the others.
+func TestEndedGamesDoNotBlock(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 4)
+	var calls atomic.Int64
+	f.lead(f.games, func(ctx context.Context, request ports.OperationRequest) (operation.Outcome, error) {
+		outcome, err := f.patch(ctx, request)
+		switch calls.Add(1) {
+		case 1:
+			f.games.MustExecute(nodetest.Op(operation.KindStop, request.GameID))
+		case 2:
+			f.games.MustExecute(nodetest.Op(operation.KindStop, request.GameID))
+			f.games.MustExecute(nodetest.Op(operation.KindCleanup, request.GameID))
+			assert.NoError(t, f.games.Store.Delete(ctx, ports.DeleteInput{GameID: request.GameID}))
+		}
+		return outcome, err
+	})
+	id := f.start(rollout.Spec{Image: second, MaxParallel: 1, MaxUnavailable: 1})
+	completed, _ := f.await(id, rollout.StateCompleted)
+	require.Equal(t, rollout.Counts{Total: 4, Updated: 4}, completed.Counts)
+}
+
+// A game that is deleted and started as another one of the same id is not part of the rollout, neither for the
+// change nor for the undo.
+func TestOtherGamesOfTheSameIDAreSkipped(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 2)
+	replace := func(id, version string) {
+		f.games.MustExecute(nodetest.Op(operation.KindStop, id))
+		f.games.MustExecute(nodetest.Op(operation.KindCleanup, id))
+		require.NoError(t, f.games.Store.Delete(t.Context(), ports.DeleteInput{GameID: id}))
+		f.games.MustExecute(nodetest.StartOp(id, nodetest.GameSpec(version)))
+	}
+	id := f.start(rollout.Spec{Image: second, MaxParallel: 1})
+	replace("g0", "1.0.0")
+	f.lead(f.games, f.patch)
+	completed, games := f.await(id, rollout.StateCompleted)
+	require.Equal(t, rollout.Counts{Total: 2, Updated: 1, Skipped: 1}, completed.Counts)
+	require.Equal(t, "the game was deleted", games[0].Message)
+	replace("g1", "1.0.1")
+	f.change(id, rollout.ActionUndo)
+	undone, _ := f.await(id, rollout.StateUndone)
+	require.Equal(t, rollout.Counts{Total: 2, Skipped: 2}, undone.Counts)
+	require.Equal(t, second, f.games.Record("g1").CurrentImageRef)
+}
+
+// A user patches games between the begin of their patches and the patches. An undo leaves the image of the user, and
+// an update records it as the previous one.
+func TestPatchesOfUsersInBetween(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 1)
+	const other = "gameserver:2.0.0"
+	var calls atomic.Int64
+	f.lead(f.games, func(ctx context.Context, request ports.OperationRequest) (operation.Outcome, error) {
+		if images := map[int64]string{1: other, 3: first}; images[calls.Add(1)] != "" {
+			f.games.MustExecute(ports.OperationRequest{GameID: "g0", Kind: operation.KindPatch, Image: images[calls.Load()], Force: true})
+			return operation.Outcome{}, operation.ErrBusy // of the patch of the user
+		}
+		return f.patch(ctx, request)
+	})
+	id := f.start(rollout.Spec{Image: second, Force: true, MaxParallel: 1})
+	_, games := f.await(id, rollout.StateCompleted)
+	require.Equal(t, other, games[0].PreviousImage)
+	require.Equal(t, second, f.games.Record("g0").CurrentImageRef)
+	f.change(id, rollout.ActionUndo)
+	undone, games := f.await(id, rollout.StateUndone)
+	require.Equal(t, rollout.Counts{Total: 1, Skipped: 1}, undone.Counts, "%+v", games)
+}
+
 // ScopeRollouts is not listed as a region.
 func TestLeaderIsNotThatOfARegion(t *testing.T) {
 	t.Parallel()
