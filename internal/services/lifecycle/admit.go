@@ -39,7 +39,7 @@ type executeOptions struct {
 
 // execute runs a valid request.
 func (s *Service) execute(ctx context.Context, request ports.OperationRequest, report func(operation.Progress), opts executeOptions) (operation.Outcome, error) {
-	for {
+	for ; ; request.Seen = nil { // it is too old after a wait for another operation
 		lock, holder, err := s.lockGame(request.GameID)
 		switch {
 		case err != nil:
