@@ -64,15 +64,16 @@ func (d *Deleter) read(ctx context.Context, input ports.DeleteInput) (ports.Arch
 	if err != nil {
 		return ports.ArchivedGame{}, false, err
 	}
-	if record.Revision == 0 || input.CheckGame(&record, intent.Revision != 0, intent.Intent.Current) != nil {
+	isDeletable := record.Revision != 0 && input.CheckGame(&record, intent.Revision != 0, intent.Intent.Current) == nil
+	if !isDeletable {
 		return ports.ArchivedGame{}, false, nil
 	}
 	history, err := d.store.History(ctx, input.GameID)
-	isPartial := errors.Is(err, runtime.ErrCorrupt)
-	switch {
-	case errors.Is(err, runtime.ErrNotFound):
+	if errors.Is(err, runtime.ErrNotFound) { // it has just been deleted
 		return ports.ArchivedGame{}, false, nil
-	case err != nil && !isPartial:
+	}
+	isPartial := errors.Is(err, runtime.ErrCorrupt)
+	if err != nil && !isPartial {
 		return ports.ArchivedGame{}, false, err
 	}
 	return ports.ArchivedGame{Record: record, Intent: intent.Intent, History: history, IsHistoryPartial: isPartial, Origin: input.Origin}, true, nil

@@ -28,12 +28,12 @@ import (
 // finishedGamesVariable is the environment variable with the number of finished games.
 const finishedGamesVariable = "RTMANAGER_TEST_FINISHED_GAMES"
 
-// finishedGames returns the number of finished games: 5000, because 100 000 take minutes.
+// finishedGames returns the number of finished games: 3000, because 100 000 take minutes.
 func finishedGames(t *testing.T) int {
 	t.Helper()
 	text, isSet := os.LookupEnv(finishedGamesVariable)
 	if !isSet {
-		return 5000
+		return 3000
 	}
 	count, err := strconv.Atoi(text)
 	require.NoError(t, err)
@@ -162,13 +162,14 @@ func (s *sizedStore) countDeleted(prefix string, count int) (wait func() int) {
 			if err != nil {
 				return
 			}
-			switch event.Type {
-			case ports.EventSynced:
+			if event.Type == ports.EventSynced {
 				close(synced)
-			case ports.EventDeleted:
-				if deleted++; deleted == count {
-					return
-				}
+			}
+			if event.Type == ports.EventDeleted {
+				deleted++
+			}
+			if deleted == count {
+				return
 			}
 		}
 	}()
