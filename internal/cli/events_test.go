@@ -53,6 +53,10 @@ func TestEvents(t *testing.T) {
 		require.Contains(t, got.err, c.err, name)
 	}
 	require.NotContains(t, run("g", "--since", "1").out, "other")
+	require.NoError(t, store.Compact(3))
+	compacted := run("--since", "1")
+	require.Equal(t, 1, compacted.code)
+	require.Contains(t, compacted.err, "hint: the store has no history of the revision any more: omit --since")
 	ctx, interrupt := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer interrupt()
 	got := commandLine{args: []string{"events"}, server: server}.run(ctx)

@@ -108,6 +108,8 @@ func (c commands) printEvents(ctx context.Context, client *httpclient.Client, op
 		case errors.As(err, &corrupt) && event.Revision != 0:
 			fmt.Fprintf(c.Err, "rtmanager: events: %v\n", corrupt)
 			continue
+		case errors.Is(err, runtime.ErrCompacted):
+			return errors.Join(exit.HintError{Err: err, Hint: "the store has no history of the revision any more: omit --since, or add --resync"}, buffered.Flush())
 		case err != nil:
 			return errors.Join(err, buffered.Flush())
 		}
