@@ -43,8 +43,16 @@ func TestForcedDeletion(t *testing.T) {
 		require.ErrorIs(t, err, runtime.ErrNotFound, gameID)
 	}
 
+	// A repeated request does not stop another game that has got the id since.
+	_, err := second.startGame(t, "b", "n2")
+	require.NoError(t, err)
+	require.NoError(t, forced(second, "b", "op-b"))
+	found, err := second.client.GetVersioned(t.Context(), "b")
+	require.NoError(t, err)
+	require.Equal(t, runtime.StatusRunning, found.Record.Status)
+
 	require.NoError(t, first.stop())
-	err := forced(second, "lost", "op-lost")
+	err = forced(second, "lost", "op-lost")
 	var rejected *operation.RejectedError
 	require.True(t, errors.As(err, &rejected), "%v", err)
 	require.Contains(t, rejected.Reason, "node eu/n1 of the game is absent")

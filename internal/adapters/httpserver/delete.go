@@ -41,6 +41,10 @@ func (s *Server) deleteRuntime(w http.ResponseWriter, r *http.Request, in *delet
 		if in.IfMatch != "" {
 			return problem.BadRequest("header.If-Match", "is not supported together with force=true")
 		}
+		if _, isRepeated := s.forced.Get(forcedDeletion{in.GameID, origin.OperationID}); isRepeated {
+			w.WriteHeader(http.StatusNoContent)
+			return nil // the game of this id, if there is one, is another one
+		}
 		if err := s.removeForDeletion(r.Context(), in.GameID, &origin); err != nil {
 			return err
 		}
@@ -55,9 +59,19 @@ func (s *Server) deleteRuntime(w http.ResponseWriter, r *http.Request, in *delet
 	if err != nil {
 		return err
 	}
+	if in.Force {
+		s.forced.Add(forcedDeletion{in.GameID, origin.OperationID}, nil)
+	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
+
+// forcedDeletion identifies a forced deletion and its repetitions, which must not stop a game that has got the
+// id since.
+type forcedDeletion struct{ gameID, operationID string }
+
+// maxForcedDeletions is the number of successful forced deletions that a server keeps in memory.
+const maxForcedDeletions = 4096
 
 // removeForDeletion stops and cleans up the game. It adds an operation id to an origin without one.
 func (s *Server) removeForDeletion(ctx context.Context, gameID string, origin *ports.Origin) error {

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"k8s.io/utils/lru"
+
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/connlimit"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/eventdetails"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/limit"
@@ -59,6 +61,8 @@ type Server struct {
 	running     sync.WaitGroup
 	connections *connlimit.Limiter
 	limits      callerLimits
+	// forced has the forcedDeletion of the latest successful ones.
+	forced *lru.Cache
 
 	// closing is closed when Serve starts to shut down. Then streams end, and the server is
 	// not ready.
@@ -95,6 +99,7 @@ func New(store Store, cfg Config) (*Server, error) {
 		eventDetails: eventdetails.New(store, cfg.Intents),
 		checks:       checkHistory{lastOK: map[string]time.Time{}},
 		closing:      make(chan struct{}),
+		forced:       lru.New(maxForcedDeletions),
 	}
 	s.connections = connlimit.New(connlimit.Config{
 		Connections: cfg.MaxConnections, PerAddress: cfg.Limits.Connections,
