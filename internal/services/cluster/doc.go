@@ -4,6 +4,7 @@
 //
 //	service.go   Service, and the interfaces of this node and of its peers
 //	route.go     Route: the node that carries out an operation
+//	growth.go    patches that request more of the node than the game holds
 //	presence.go  present nodes, and contexts that end when a node leaves
 //	nodes.go     Nodes: the present nodes and the leaders of their regions
 //	explain.go   Explain: the explanation of a game, from its node

@@ -28,9 +28,12 @@ func (s *Service) Execute(ctx context.Context, request ports.OperationRequest, r
 // those of Route and of ports.Executor.
 func (s *Service) Patch(ctx context.Context, request ports.OperationRequest) (operation.Outcome, error) {
 	request.Kind = operation.KindPatch
-	target, _, err := s.Route(ctx, &request, node.Ref{}, false) // a patch reserves nothing
+	target, release, err := s.Route(ctx, &request, node.Ref{}, false)
 	if err != nil {
 		return operation.Outcome{}, err
+	}
+	if release != nil {
+		defer release()
 	}
 	if target == nil {
 		return s.Execute(ctx, request, nil)
@@ -41,8 +44,8 @@ func (s *Service) Patch(ctx context.Context, request ports.OperationRequest) (op
 }
 
 // Route selects the node that carries out the request; nil is this one. A node that is to start a
-// game is reserved for it: release, if it is not nil, ends that reservation. The caller must call it
-// unless the request reaches the node, which ends the reservation with the operation.
+// game, or to give more resources to a running one, is reserved for it: release, if it is not nil, ends that
+// reservation. The caller must call it unless the request reaches the node, which ends the reservation with the operation.
 //
 // requested is the node or region in which the caller wants a game without a node to be
 // started; its region, its name or both may be empty. A name without a region is one of this
@@ -74,7 +77,7 @@ func (s *Service) Route(ctx context.Context, request *ports.OperationRequest, re
 		return nil, nil, err
 	case isForwarded && d.node != s.self:
 		return nil, nil, &node.MisroutedError{GameID: request.GameID, Node: d.node, Local: s.self}
-	case d.node == s.self && (!d.isStart || s.deps.Local == nil || s.deps.Nodes == nil):
+	case d.node == s.self && (!d.isStart && d.current == nil || s.deps.Local == nil || s.deps.Nodes == nil):
 		return nil, nil, s.requireEngine()
 	case s.deps.Nodes == nil && d.node.Name == "":
 		return nil, nil, s.requireEngine()
@@ -102,6 +105,8 @@ func (s *Service) routeToNode(ctx context.Context, request ports.OperationReques
 		return nil, nil, err
 	case d.isStart:
 		return s.reserve(ctx, newNamedSearch(found, request, d.intent))
+	case d.current != nil:
+		return s.reserve(ctx, newGrowthSearch(found, request, d))
 	}
 	return &found, nil, nil
 }
@@ -113,6 +118,8 @@ type destination struct {
 	node node.Ref
 	// isStart reports that the request starts the game on a node that must have space for it.
 	isStart bool
+	// current, if not nil, is what a running game has requested of its node, and the request is for more than that.
+	current *node.Resources
 	// previous is the node that the game ran on last.
 	previous node.Ref
 	// intent is the intent of a game that is to be started.
@@ -154,6 +161,9 @@ func (s *Service) findDestination(ctx context.Context, request *ports.OperationR
 		d.node = s.self
 	case isForwarded && requested.Name == "" && (requested.Region == "" || requested.Region == s.self.Region):
 		d.node = s.self // the forwarding node has selected this one
+	}
+	if !isForwarded {
+		d.current, d.intent = currentOfGrowth(*request), intent
 	}
 	if isForwarded || !startsGame || isPlaced && status == runtime.StatusRunning {
 		return d, nil

@@ -23,6 +23,9 @@ func (r Request) exclusion(n node.Node, used node.Usage) string {
 	if reason := r.Excluded[n.Ref()]; reason != "" {
 		return reason
 	}
+	if r.Current != nil {
+		return n.Capacity.GrowthShortage(used, *r.Current, r.Spec.Requests())
+	}
 	if mark := n.Settings.Cordoned; mark != nil {
 		if detail := mark.String(); detail != "" {
 			return "is cordoned (" + detail + ")"
@@ -36,6 +39,16 @@ func (r Request) exclusion(n node.Node, used node.Usage) string {
 		return fmt.Sprintf("has the taint %s, which the game does not tolerate", taint)
 	}
 	return n.Capacity.Shortage(used, r.Spec.Requests())
+}
+
+// resources returns what is reserved for the game: at least as much as it has requested so far, because a
+// patch that fails restores that.
+func (r Request) resources() node.Resources {
+	requested := r.Spec.Requests()
+	if r.Current != nil {
+		requested = requested.Max(*r.Current)
+	}
+	return requested
 }
 
 // missingLabels returns the labels of the node selector that the node does not have.

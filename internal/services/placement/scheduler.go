@@ -267,6 +267,7 @@ type placedGame struct {
 	id     string
 	node   node.Ref
 	labels map[string]string
+	uses   node.Resources
 }
 
 // readRegion reads the reservations, and then the running games as of that revision or later. A
@@ -296,8 +297,9 @@ func (s *Scheduler) readRegion(ctx context.Context, region string, nodes []node.
 		}
 		for _, found := range page.Records {
 			if !state.hasReservation(node.RefOf(found.Record), found.Record.GameID) {
+				ref := node.RefOf(found.Record)
 				state.running.Add(found.Record, ranges)
-				state.games = append(state.games, placedGame{found.Record.GameID, node.RefOf(found.Record), found.Record.Labels})
+				state.games = append(state.games, placedGame{found.Record.GameID, ref, found.Record.Labels, requestsOf(found.Record, ranges[ref])})
 			}
 		}
 	}
@@ -353,9 +355,16 @@ func (s *regionState) hasReservation(ref node.Ref, gameID string) bool {
 	return found
 }
 
-// loadWithout returns what the games of each node use, without the reservations of one game.
+// loadWithout returns what the games of each node use, without one game and its reservations.
 func (s *regionState) loadWithout(gameID string) Load {
 	load := maps.Clone(s.running)
+	for _, game := range s.games {
+		if game.id == gameID {
+			used := load[game.node]
+			used.Remove(game.uses)
+			load[game.node] = used
+		}
+	}
 	for ref, reserved := range s.reserved {
 		for id, r := range reserved.Games {
 			if id != gameID {
@@ -400,7 +409,7 @@ func (s *regionState) complete(request Request) Request {
 // place selects the node of one request and adds its reservation to the state.
 func (s *regionState) place(request Request, now time.Time) result {
 	request = s.complete(request)
-	if reservedAt := s.reservedNode(request); !reservedAt.IsZero() {
+	if reservedAt := s.reservedNode(request); !reservedAt.IsZero() && !s.isOfEarlierOperation(request, reservedAt) {
 		// The request is repeated, or another one for the game is in progress: the node decides.
 		placement := node.Placement{Region: request.Region, Selected: reservedAt}
 		return result{placement: placement, isHeld: s.reserved[reservedAt].Games[request.GameID].Operation == request.OperationID}
@@ -419,7 +428,7 @@ func (s *regionState) place(request Request, now time.Time) result {
 	if s.reserved[ref] == nil {
 		s.reserved[ref] = &node.Reservations{Node: ref, Games: map[string]node.Reservation{}}
 	}
-	s.reserved[ref].Games[request.GameID] = node.Reservation{Resources: request.Spec.Requests(), Operation: request.OperationID, Group: groupOf(request), At: now.UTC()}
+	s.reserved[ref].Games[request.GameID] = node.Reservation{Resources: request.resources(), Operation: request.OperationID, Group: groupOf(request), At: now.UTC()}
 	s.changed[ref] = true
 	return result{placement: placement, isHeld: true}
 }
@@ -433,4 +442,10 @@ func (s *regionState) reservedNode(request Request) node.Ref {
 		}
 	}
 	return node.Ref{}
+}
+
+// isOfEarlierOperation reports whether the reservation on the node is that of an operation that has ended: the caller
+// of a request for more resources has found no operation in progress on the game.
+func (s *regionState) isOfEarlierOperation(request Request, ref node.Ref) bool {
+	return request.Current != nil && s.reserved[ref].Games[request.GameID].Operation != request.OperationID
 }

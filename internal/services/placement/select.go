@@ -32,7 +32,10 @@ type Request struct {
 	Excluded map[node.Ref]string
 	// IsNamed reports that the caller named the only node: its taints do not matter.
 	IsNamed bool
-	// Load is what the games of each node use.
+	// Current, if not nil, is what the game requests so far of the only node, which runs it: only the resources
+	// that grow are checked.
+	Current *node.Resources
+	// Load is what the other games of each node use.
 	Load Load
 	// Unreserved counts the games that each node is starting and that Load does not count. Some of
 	// them may be running already, so they matter for the rank only.
