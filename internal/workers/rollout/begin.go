@@ -14,13 +14,14 @@ import (
 // update records the image that an undo restores.
 func (r *runner) begin(ctx context.Context, current rollout.Rollout, game rollout.Game) (rollout.Game, error) {
 	found, err := r.deps.Records.GetVersioned(ctx, game.GameID)
-	if err != nil && !errors.Is(err, runtime.ErrNotFound) {
+	isDeleted := errors.Is(err, runtime.ErrNotFound)
+	if err != nil && !isDeleted {
 		return game, fmt.Errorf("read game %q: %w", game.GameID, err)
 	}
 	game.Attempt, game.ChangedAt, game.Message = current.Attempt, r.now(), ""
 	record := found.Record
 	switch {
-	case err != nil || game.IsOther(record.CreatedAt):
+	case isDeleted || game.IsOther(record.CreatedAt):
 		return skip(game, "the game was deleted"), nil
 	case record.Status == runtime.StatusRemoved:
 		return skip(game, "the game was removed"), nil
