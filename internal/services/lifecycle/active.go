@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"galaxy/rtmanager/internal/broadcast"
 	"galaxy/rtmanager/internal/domain/operation"
@@ -26,6 +27,8 @@ type activeOperation struct {
 	hash string // of the request
 	// inProgress names the operation as records do.
 	inProgress runtime.OperationInProgress
+	// shownFrom is when the record may name the operation; zero before it runs.
+	shownFrom time.Time
 	// preemption is a pending request to end the operation, nil if there is none.
 	// interrupt ends the current attempt.
 	preemption *preemptRequest

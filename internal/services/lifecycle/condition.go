@@ -27,10 +27,15 @@ const showAfter = 100 * time.Millisecond
 const showAfterWrites = 4
 
 // announce makes the reconcile worker write the operation into the record, unless it ends
-// or writes the record first. acceptance is how long the write took that accepted the operation, 0 if unknown. The
-// caller stops the returned timer when the operation ends.
-func (s *Service) announce(gameID string, acceptance time.Duration) *time.Timer {
-	return time.AfterFunc(max(showAfter, showAfterWrites*acceptance), func() { s.enqueue(gameID) })
+// or writes the record first. The worker does not before that time, also if it reconciles the game for another
+// reason. acceptance is how long the write took that accepted the operation, 0 if unknown. The caller stops the
+// returned timer when the operation ends.
+func (s *Service) announce(active *activeOperation, acceptance time.Duration) *time.Timer {
+	delay := max(showAfter, showAfterWrites*acceptance)
+	active.mu.Lock()
+	active.shownFrom = time.Now().Add(delay)
+	active.mu.Unlock()
+	return time.AfterFunc(delay, func() { s.enqueue(active.gameID) })
 }
 
 // enqueue makes the reconcile worker write the current condition of the game.
@@ -40,8 +45,8 @@ func (s *Service) enqueue(gameID string) {
 	}
 }
 
-// ActiveOperation returns the accepted operation that this service is running on the game,
-// and false if there is none.
+// ActiveOperation returns the accepted operation that this service is running on the game, and that its record
+// should name by now, and false if there is none.
 func (s *Service) ActiveOperation(gameID string) (runtime.OperationInProgress, bool) {
 	s.mu.Lock()
 	active := s.active[gameID]
@@ -51,7 +56,8 @@ func (s *Service) ActiveOperation(gameID string) (runtime.OperationInProgress, b
 	}
 	active.mu.Lock()
 	defer active.mu.Unlock()
-	return active.inProgress, active.id != ""
+	isDue := !active.shownFrom.IsZero() && !time.Now().Before(active.shownFrom)
+	return active.inProgress, active.id != "" && isDue
 }
 
 // SetCondition writes the condition of the record, if the stored record has the revision of

@@ -56,7 +56,7 @@ func (e *execution) start() {
 	e.publish()
 	go func() {
 		for {
-			announcement := e.service.announce(e.gameID, e.acceptance)
+			announcement := e.service.announce(e.active, e.acceptance)
 			e.active.setResult(e.runWithRetry(e.service.lifetime.Context()))
 			announcement.Stop()
 			next := e.handOver()
