@@ -44,6 +44,10 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if p != nil {
 		if match.allowed != nil {
 			response.Header().Set("Allow", strings.Join(match.allowed, ", "))
+			if r.Method == http.MethodOptions { // without CORS headers: other origins are rejected
+				response.WriteHeader(http.StatusNoContent)
+				return
+			}
 		}
 		problem.Write(response, p)
 		return

@@ -98,7 +98,7 @@ func invalidRoutes() []invalidRequest {
 		rows = append(rows, invalidRequest{"route GET " + path, "GET", path, "", "", 404, api.CodeNoSuchRoute, ""})
 	}
 	for _, bad := range []struct{ method, path string }{
-		{"DELETE", "/v1/runtimes/g/history"}, {"PATCH", "/v1/runtimes/g"}, {"POST", "/v1/runtimes/g"}, {"OPTIONS", "/v1/runtimes/g"}, {"TRACE", "/v1/runtimes/g"},
+		{"DELETE", "/v1/runtimes/g/history"}, {"PATCH", "/v1/runtimes/g"}, {"POST", "/v1/runtimes/g"}, {"TRACE", "/v1/runtimes/g"},
 		{"PUT", "/v1/runtimes"}, {"POST", "/v1/runtimes"}, {"DELETE", "/v1/runtimes"}, {"QUERY", "/v1/runtimes"}, {"get", "/v1/runtimes"},
 		{"GET", "/v1/runtimes/g/status"}, {"PUT", "/v1/runtimes/g/status"}, {"POST", "/v1/runtimes/g/history"},
 		{"POST", "/v1/watch"}, {"PUT", "/v1/cluster"}, {"POST", "/v1/fsck"}, {"GET", "/v1/fsck/repair"},

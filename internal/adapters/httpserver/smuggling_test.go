@@ -98,7 +98,7 @@ func TestProxyRequests(t *testing.T) {
 		"TRACE /v1/runtimes HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer t\r\n\r\n":      {405},
 		"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n":                                          {404},
 		"OPTIONS * HTTP/1.1\r\nHost: evil.example\r\n\r\n":                                       {421},
-		"OPTIONS /v1/runtimes HTTP/1.1\r\nHost: localhost\r\n\r\n":                               {405},
+		"OPTIONS /v1/runtimes HTTP/1.1\r\nHost: localhost\r\n\r\n":                               {204},
 		"GET /v1/runtimes HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n":             {400},
 		"GET /v1/runtimes HTTP/1.1\r\nHost: localhost, evil.example\r\n\r\n":                     {400, 421},
 		"GET /v1/runtimes HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Host: localhost\r\n\r\n": {421},
