@@ -35,6 +35,7 @@ func TestRolesForLabels(t *testing.T) {
 		_, err := s.store.PutIntent(t.Context(), operation.Intent{
 			GameID: gameID, Labels: map[string]string{"team": team},
 			Current: &operation.Operation{ID: "op-" + gameID, Kind: operation.KindStart, Region: "eu", Node: "n1"},
+			Recent:  []operation.Outcome{{OperationID: "old-" + gameID, Kind: operation.KindStart}}, // of an earlier version: without a region
 		}, ports.IntentVersion{})
 		require.NoError(t, err)
 	}
@@ -66,6 +67,9 @@ func TestRolesForLabels(t *testing.T) {
 		{"GET", "/v1/operations/op-new-own", "", 200},
 		{"GET", "/v1/operations/op-new-other", "", 404},
 		{"GET", "/v1/operations/op-new-other?game_id=new-other", "", 403},
+		{"GET", "/v1/operations/old-new-own", "", 200},
+		{"GET", "/v1/operations/old-new-other", "", 404},
+		{"GET", "/v1/operations/old-new-other?game_id=new-other", "", 403},
 		{"DELETE", "/v1/operations/op-new-other", "", 404},
 		{"DELETE", "/v1/runtimes/new-other/operations/op-new-other", "", 403},
 		{"POST", "/v1/runtimes/own/stop", "", 200},

@@ -300,10 +300,15 @@ func (s *Server) operationsByID(ctx context.Context, operationID string) ([]api.
 	}), nil
 }
 
-// checkOperationReadable returns access.ErrForbidden for an operation in a region in which the caller may not read the game.
+// checkOperationReadable returns access.ErrForbidden for an operation in a region in which the caller may not read the game. An
+// operation of an earlier version has no region: the record of its game has.
 func (s *Server) checkOperationReadable(ctx context.Context, o api.OperationResource) error {
 	if o.Region == "" {
-		return nil
+		c, err := callers.Of(ctx).CheckGame(ctx, access.PermissionRead, o.GameID, s.games())
+		if isAllowed, _ := c.Rights.AllowsGame(access.PermissionRead, o.GameID); err == nil && !isAllowed {
+			return c.Forbidden(access.PermissionRead, "game "+o.GameID) // it has no record, and other labels
+		}
+		return err
 	}
 	return s.checkGameIn(ctx, access.PermissionRead, o.Region, o.GameID)
 }

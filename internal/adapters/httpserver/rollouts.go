@@ -8,7 +8,10 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/callers"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/etag"
@@ -146,11 +149,11 @@ func (s *Server) startRollout(w http.ResponseWriter, r *http.Request, in *startR
 	if err := origin.Validate(); err != nil {
 		return err
 	}
-	input, err := rolloutRequest(&in.Body)
+	c := callers.Of(r.Context())
+	input, err := rolloutRequest(&in.Body, c.Identity.Subject)
 	if err != nil {
 		return err
 	}
-	c := callers.Of(r.Context())
 	input.Filter.Visible = c.Visible()
 	input.By, input.Reason, input.IdempotencyKey = actorOf(c, origin), origin.Reason, origin.OperationID
 	input.Authorize = func(record runtime.RuntimeRecord) error {
@@ -177,8 +180,9 @@ func (s *Server) startRollout(w http.ResponseWriter, r *http.Request, in *startR
 	return writeJSON(w, http.StatusCreated, api.RolloutStarted{Rollout: &started})
 }
 
-// rolloutRequest converts the body of a request.
-func rolloutRequest(in *request.Body[api.RolloutRequest]) (ports.RolloutRequest, error) {
+// rolloutRequest converts the body of a request of the subject. Another subject with the same idempotency key and
+// body makes another request.
+func rolloutRequest(in *request.Body[api.RolloutRequest], subject string) (ports.RolloutRequest, error) {
 	body := in.Value
 	if body.HasFilter() == body.All {
 		return ports.RolloutRequest{}, problem.Invalid(api.Fault{Location: "body.all", Message: "is required without a filter, and not allowed with one"})
@@ -192,7 +196,7 @@ func rolloutRequest(in *request.Body[api.RolloutRequest]) (ports.RolloutRequest,
 			return ports.RolloutRequest{}, problem.Invalid(api.Fault{Location: "body." + name, Message: "is empty; omit it, or give it a value"})
 		}
 	}
-	sum := sha256.Sum256(in.Raw)
+	sum := sha256.Sum256(slices.Concat([]byte(subject+"\x00"), in.Raw))
 	filter := ports.RecordFilter{Regions: body.Regions, Nodes: body.Nodes, Images: body.Images, GamePrefix: body.GamePrefix}
 	if body.Selector != "" {
 		var err error
@@ -252,8 +256,8 @@ func (s *Server) listRollouts(w http.ResponseWriter, r *http.Request, _ *noInput
 	body := api.RolloutList{Items: []rollout.Rollout{}}
 	for _, item := range found {
 		if !c.Rights.AllowsAll(access.PermissionRead) {
-			_, games, err := s.cfg.Rollouts.Get(r.Context(), item.ID)
-			if err != nil || s.checkRolloutGames(r.Context(), access.PermissionRead, games) != nil {
+			found, games, err := s.cfg.Rollouts.Get(r.Context(), item.ID)
+			if err != nil || s.checkRolloutGames(r.Context(), access.PermissionRead, found, games) != nil {
 				continue
 			}
 		}
@@ -262,15 +266,28 @@ func (s *Server) listRollouts(w http.ResponseWriter, r *http.Request, _ *noInput
 	return writeJSON(w, http.StatusOK, body)
 }
 
+// maxConcurrentChecks bounds the reads of records that check the rights for the games of one rollout.
+const maxConcurrentChecks = 32
+
 // checkRolloutGames returns access.ErrForbidden unless the caller has the permission for every
-// game of a rollout.
-func (s *Server) checkRolloutGames(ctx context.Context, permission access.Permission, games []rollout.Game) error {
-	for _, game := range games {
-		if err := s.checkGameIn(ctx, permission, game.Region, game.GameID); err != nil {
-			return err
-		}
+// game of a rollout. Some of them are not stored during its preparation, and some are deleted during its deletion.
+func (s *Server) checkRolloutGames(ctx context.Context, permission access.Permission, of rollout.Rollout, games []rollout.Game) error {
+	c := callers.Of(ctx)
+	switch {
+	case c.Rights.AllowsAll(permission):
+		return nil
+	case of.State == rollout.StatePreparing, of.State == rollout.StateDeleting && permission == access.PermissionRead:
+		return c.Forbidden(permission, "every game of rollout "+of.ID)
 	}
-	return nil
+	checks, ctx := errgroup.WithContext(ctx)
+	checks.SetLimit(maxConcurrentChecks)
+	for _, game := range games {
+		if ctx.Err() != nil {
+			break
+		}
+		checks.Go(func() error { return s.checkGameIn(ctx, permission, game.Region, game.GameID) })
+	}
+	return checks.Wait()
 }
 
 // getRollout handles GET /v1/rollouts/{rollout_id}.
@@ -279,7 +296,7 @@ func (s *Server) getRollout(w http.ResponseWriter, r *http.Request, in *getRollo
 	if err != nil {
 		return err
 	}
-	if err := s.checkRolloutGames(r.Context(), access.PermissionRead, games); err != nil {
+	if err := s.checkRolloutGames(r.Context(), access.PermissionRead, found, games); err != nil {
 		return err
 	}
 	w.Header().Set("ETag", etag.Of(found.Revision))
@@ -304,11 +321,11 @@ func (s *Server) admitRollout(r *http.Request, in *deleteRolloutInput) (ports.Or
 	if c.Rights.AllowsAll(access.PermissionOperate) {
 		return origin, nil
 	}
-	_, games, err := s.cfg.Rollouts.Get(r.Context(), in.RolloutID)
+	found, games, err := s.cfg.Rollouts.Get(r.Context(), in.RolloutID)
 	if err != nil {
 		return origin, err
 	}
-	return origin, s.checkRolloutGames(r.Context(), access.PermissionOperate, games)
+	return origin, s.checkRolloutGames(r.Context(), access.PermissionOperate, found, games)
 }
 
 // changeRolloutHandler returns the handler of POST /v1/rollouts/{rollout_id}/{action}.

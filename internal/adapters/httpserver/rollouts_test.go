@@ -50,7 +50,8 @@ func TestRightsOfRollouts(t *testing.T) {
 	s := startSecured(t, func(cfg *servertest.Config) { cfg.Rollouts = newRollouts(t) })
 	operator, chess, reader := s.token("ops", "operator@eu"), s.token("chess", "operator:chess-*"), s.token("view", "reader")
 	const chessOnly, every = `{"image":"game:1.0.1","game_id_prefix":"chess-"}`, `{"image":"game:1.0.1","all":true}`
-	started := s.send("POST", "/v1/rollouts", chess+"Rtmanager-Reason: update\r\n", chessOnly)
+	const key = "Idempotency-Key: key-1\r\n"
+	started := s.send("POST", "/v1/rollouts", chess+key+"Rtmanager-Reason: update\r\n", chessOnly)
 	require.Equal(t, 201, started.StatusCode, started.body)
 	var body api.RolloutStarted
 	require.NoError(t, json.Unmarshal([]byte(started.body), &body))
@@ -65,6 +66,8 @@ func TestRightsOfRollouts(t *testing.T) {
 		{operator, "POST", "/v1/rollouts?dry_run=true", `{"image":"game:1.0.1","regions":["eu"],"game_id_prefix":"go-"}`, 200},
 		{reader, "POST", "/v1/rollouts", every, 403},
 		{chess, "POST", "/v1/rollouts", chessOnly, 409},
+		{chess + key, "POST", "/v1/rollouts", chessOnly, 201}, // the same request
+		{operator + key, "POST", "/v1/rollouts", chessOnly, 422},
 		{operator, "GET", path, "", 403},
 		{operator, "POST", path + "/pause", "", 403},
 		{operator, "DELETE", path, "", 403},

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"galaxy/rtmanager/internal/domain/rollout"
@@ -67,8 +68,12 @@ func (s *Service) Get(ctx context.Context, id string) (rollout.Rollout, []rollou
 
 // Change carries out the action on a rollout, and returns the rollout after it. An action whose
 // result the rollout has already changes nothing. It returns rollout.ErrNotFound for an unknown
-// id, rollout.ErrState if the state does not allow the action, and the errors of the store.
+// id, rollout.ErrState if the state does not allow the action, rollout.ErrOverlap for an action that continues a
+// rollout which has ended while a game of it is part of another one, and the errors of the store.
 func (s *Service) Change(ctx context.Context, id string, request rollout.Request) (rollout.Rollout, error) {
+	if err := s.checkContinuation(ctx, id, request); err != nil {
+		return rollout.Rollout{}, err
+	}
 	hasChanged := false
 	changed, err := s.deps.Store.UpdateRollout(ctx, id, func(r *rollout.Rollout) (err error) {
 		if hasChanged, err = r.Apply(request); hasChanged {
@@ -83,6 +88,22 @@ func (s *Service) Change(ctx context.Context, id string, request rollout.Request
 		s.cfg.Logger.Info("rollout changed", "rollout_id", id, "action", request.Action, "state", changed.State, "actor", request.By.Name, "reason", request.Reason)
 	}
 	return changed, nil
+}
+
+// checkContinuation returns rollout.ErrOverlap if the request continues a rollout that has ended, and a game that it
+// would change is part of another rollout.
+func (s *Service) checkContinuation(ctx context.Context, id string, request rollout.Request) error {
+	if request.Action != rollout.ActionResume && request.Action != rollout.ActionUndo {
+		return nil
+	}
+	found, games, err := s.deps.Store.Rollout(ctx, id)
+	if err != nil || !found.State.HasEnded() {
+		return err
+	}
+	if hasChanged, err := found.Apply(request); err != nil || !hasChanged {
+		return err
+	}
+	return s.checkOverlap(ctx, id, slices.DeleteFunc(games, func(g rollout.Game) bool { return !found.IsDue(g) }))
 }
 
 // Delete deletes a rollout that has ended, or that is paused and changes no game. Its games are

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/rollout"
@@ -16,6 +17,9 @@ import (
 func (s *Service) Plan(ctx context.Context, request ports.RolloutRequest) ([]rollout.PlannedGame, error) {
 	records, err := s.selectGames(ctx, request)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.checkOverlap(ctx, "", gamesOf(records)); err != nil {
 		return nil, err
 	}
 	planned := make([]rollout.PlannedGame, len(records))
@@ -48,20 +52,65 @@ func (s *Service) Start(ctx context.Context, request ports.RolloutRequest) (roll
 	if err != nil {
 		return rollout.Rollout{}, err
 	}
-	games := make([]rollout.Game, len(records))
-	for i, record := range records {
-		games[i] = rollout.Game{GameID: record.GameID, Region: record.Region, GameCreatedAt: record.CreatedAt, State: rollout.GamePending}
+	games := gamesOf(records)
+	if err := s.checkOverlap(ctx, id, games); err != nil {
+		return rollout.Rollout{}, err
 	}
 	now := s.now()
-	created, err := s.deps.Store.CreateRollout(ctx, rollout.Rollout{
-		ID: id, Spec: request.Spec, State: rollout.StateRunning, Attempt: 1, By: request.By, Reason: request.Reason,
+	_, err = s.deps.Store.CreateRollout(ctx, rollout.Rollout{
+		ID: id, Spec: request.Spec, State: rollout.StatePreparing, Attempt: 1, By: request.By, Reason: request.Reason,
 		RequestHash: request.ContentsHash, CreatedAt: now, UpdatedAt: now, Counts: rollout.Count(games),
 	}, games)
+	if errors.Is(err, runtime.ErrConflict) { // another request with the same key is creating it
+		return rollout.Rollout{}, err
+	}
+	var created rollout.Rollout
+	if err == nil {
+		created, err = s.activate(ctx, id, games)
+	}
 	if err != nil {
+		s.discard(ctx, id)
 		return rollout.Rollout{}, err
 	}
 	s.cfg.Logger.Info("rollout started", "rollout_id", id, "image", request.Spec.Image, "games", len(games), "actor", request.By.Name, "reason", request.Reason)
 	return created, nil
+}
+
+// activate starts a rollout whose games are stored. Two rollouts that are created at the same time see each
+// other's games by now.
+func (s *Service) activate(ctx context.Context, id string, games []rollout.Game) (rollout.Rollout, error) {
+	if err := s.checkOverlap(ctx, id, games); err != nil {
+		return rollout.Rollout{}, err
+	}
+	return s.deps.Store.UpdateRollout(ctx, id, func(r *rollout.Rollout) error {
+		if r.State == rollout.StatePreparing {
+			r.State = rollout.StateRunning
+		}
+		return nil
+	})
+}
+
+// discardTimeout bounds the deletion of a rollout that could not be created.
+const discardTimeout = 5 * time.Second
+
+// discard deletes a rollout that is still in preparation, so that it does not block others. A leader deletes
+// one that remains.
+func (s *Service) discard(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
+	defer cancel()
+	_, err := s.deps.Store.UpdateRollout(ctx, id, func(r *rollout.Rollout) error {
+		if r.State != rollout.StatePreparing {
+			return &rollout.StateError{ID: id, State: r.State, Action: rollout.ActionDelete}
+		}
+		r.State, r.UpdatedAt = rollout.StateDeleting, s.now()
+		return nil
+	})
+	if err == nil {
+		err = s.deps.Store.DeleteRollout(ctx, id)
+	}
+	if err != nil && !errors.Is(err, rollout.ErrNotFound) {
+		s.cfg.Logger.Warn("a rollout that could not be created remains for some minutes", "rollout_id", id, "error", err)
+	}
 }
 
 // repeated returns the rollout of an earlier request with the same idempotency key.
@@ -110,22 +159,31 @@ func (s *Service) selectGames(ctx context.Context, request ports.RolloutRequest)
 			}
 		}
 	}
-	return records, s.checkOverlap(ctx, records)
+	return records, nil
 }
 
-// checkOverlap returns a *rollout.OverlapError if a game is part of another rollout that has not
-// ended: both would change its image, and an undo of one would meet the image of the other.
-func (s *Service) checkOverlap(ctx context.Context, records []runtime.RuntimeRecord) error {
+// gamesOf returns the games of a new rollout.
+func gamesOf(records []runtime.RuntimeRecord) []rollout.Game {
+	games := make([]rollout.Game, len(records))
+	for i, record := range records {
+		games[i] = rollout.Game{GameID: record.GameID, Region: record.Region, GameCreatedAt: record.CreatedAt, State: rollout.GamePending}
+	}
+	return games
+}
+
+// checkOverlap returns a *rollout.OverlapError if one of the games is part of another rollout than that of the id
+// that has not ended: both would change its image, and an undo of one would meet the image of the other.
+func (s *Service) checkOverlap(ctx context.Context, id string, of []rollout.Game) error {
 	others, err := s.deps.Store.Rollouts(ctx)
 	if err != nil {
 		return err
 	}
-	selected := make(map[string]bool, len(records))
-	for _, record := range records {
-		selected[record.GameID] = true
+	selected := make(map[string]bool, len(of))
+	for _, game := range of {
+		selected[game.GameID] = true
 	}
 	for _, other := range others {
-		if other.State.HasEnded() || other.State == rollout.StateDeleting {
+		if other.ID == id || other.State.HasEnded() || other.State == rollout.StateDeleting {
 			continue
 		}
 		_, games, err := s.deps.Store.Rollout(ctx, other.ID)

@@ -347,6 +347,49 @@ func TestPatchesOfUsersInBetween(t *testing.T) {
 	require.Equal(t, rollout.Counts{Total: 1, Skipped: 1}, undone.Counts, "%+v", games)
 }
 
+// A game is part of one rollout that has not ended, also if several are started at the same time or one that
+// has ended is continued.
+func TestRolloutsDoNotOverlap(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 2)
+	var users sync.WaitGroup
+	var started atomic.Int64
+	for range 8 {
+		users.Go(func() {
+			_, err := f.Start(t.Context(), ports.RolloutRequest{Spec: rollout.Spec{Image: second, MaxParallel: 1}})
+			if err == nil {
+				started.Add(1)
+				return
+			}
+			assert.ErrorIs(t, err, rollout.ErrOverlap)
+		})
+	}
+	users.Wait()
+	found, err := f.List(t.Context())
+	require.NoError(t, err)
+	require.LessOrEqual(t, started.Load(), int64(1))
+	require.Len(t, found, int(started.Load()), "the others are deleted")
+	f.lead(f.games, f.patch)
+	var earlier string
+	if len(found) == 1 {
+		earlier = found[0].ID
+	} else {
+		earlier = f.start(rollout.Spec{Image: second, MaxParallel: 1})
+	}
+	f.await(earlier, rollout.StateCompleted)
+
+	later := f.start(rollout.Spec{Image: "gameserver:1.0.2", MaxParallel: 1, MaxUnavailable: 1})
+	_, err = f.Change(t.Context(), later, rollout.Request{Action: rollout.ActionPause})
+	require.NoError(t, err)
+	_, err = f.Change(t.Context(), earlier, rollout.Request{Action: rollout.ActionUndo})
+	require.ErrorIs(t, err, rollout.ErrOverlap)
+	f.change(later, rollout.ActionUndo)
+	f.await(later, rollout.StateUndone)
+	f.change(earlier, rollout.ActionUndo)
+	f.await(earlier, rollout.StateUndone)
+	f.requireImages(first, 0)
+}
+
 // ScopeRollouts is not listed as a region.
 func TestLeaderIsNotThatOfARegion(t *testing.T) {
 	t.Parallel()
