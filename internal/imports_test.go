@@ -128,10 +128,11 @@ var allowed = map[string][]string{
 	"config":                      {"domain/federation", "domain/node", "domain/operation", "gameports", "logging"},
 	"logging":                     {},
 	"bench":                       {"domain/", "ports", "adapters/etcdstore"},
-	"backup":                      {"ports", "adapters/embeddedetcd", "adapters/etcdmembers", "adapters/etcdstore", "etcdcluster"},
+	"storecheck":                  {"etcd", "adapters/etcdmembers", "adapters/etcdreservations", "adapters/etcdrollouts", "adapters/etcdaccess", "adapters/etcdsecrets"},
+	"backup":                      {"ports", "adapters/embeddedetcd", "adapters/etcdmembers", "adapters/etcdstore", "etcdcluster", "storecheck"},
 	"daemon/internal/gamemetrics": {"domain/", "ports", "workers/reconcile"},
 
-	"daemon": {"daemon/internal/", "domain/", "ports", "api", "adapters/", "services/", "workers/", "backup", "config", "etcdauth", "etcdcluster", "etcdconn", "gameports", "logging"},
+	"daemon": {"daemon/internal/", "domain/", "ports", "api", "adapters/", "services/", "workers/", "backup", "config", "etcdauth", "etcdcluster", "etcdconn", "gameports", "logging", "storecheck"},
 	"cli":    {"domain/", "ports", "adapters/httpclient", "adapters/oidc/login", "api", "backup", "bench", "config", "daemon", "envelope", "etcdauth", "logging", "pki", "securitycheck", "cli/internal/"},
 
 	"securitycheck": {"domain/access", "domain/node", "config"},

@@ -17,6 +17,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/atomicfile"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/storecheck"
 )
 
 // SaveOptions describe the maker of a backup.
@@ -156,7 +157,9 @@ func (c *Copy) Check(ctx context.Context) (checked []CheckedStore, err error) {
 }
 
 func checkStore(ctx context.Context, client *clientv3.Client, prefix string) (ports.CheckReport, error) {
-	store, err := etcdstore.Open(ctx, client, etcdstore.Options{Prefix: prefix, NoCache: true, OperationTimeout: time.Minute})
+	store, err := etcdstore.Open(ctx, client, etcdstore.Options{
+		Prefix: prefix, NoCache: true, OperationTimeout: time.Minute, Families: storecheck.Families(prefix),
+	})
 	if err != nil {
 		return ports.CheckReport{}, err
 	}

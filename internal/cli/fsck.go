@@ -21,7 +21,8 @@ func (a *app) fsckCommand() *cobra.Command {
 		Long: `Fsck compares all records, their index and their ledger at one revision. Each
 record must have exactly one index key, under its own status, with its own
 container id; there must be no other index key; the newest ledger entry must match
-the record; and every value must be readable.
+the record; and every value must be readable, also those of nodes and their
+settings, reservations, rollouts, access control and secrets.
 
 The exit code is 0 if no inconsistency remains, and 1 otherwise. With --repair it
 repairs what it can, each by a compare-and-swap at the revision that it read. It

@@ -54,7 +54,7 @@ func (c Config) validateEndpoints() error {
 
 // keyFamilies returns the first segments of the keys below a prefix.
 func keyFamilies() []string {
-	return []string{"runtimes", "runtimes-by-status", "transitions", "meta", "operations", "operations-by-node", "operations-by-id", "nodes", "known-nodes", "leaders", "reservations", "node-settings", "access", "access-uses", "secrets"}
+	return []string{"runtimes", "runtimes-by-status", "transitions", "meta", "operations", "operations-by-node", "operations-by-id", "nodes", "known-nodes", "leaders", "reservations", "node-settings", "rollouts", "rollout-games", "access", "access-uses", "secrets"}
 }
 
 // validatePrefix rejects a prefix that another spelling of it would not share, and one whose

@@ -18,6 +18,7 @@ import (
 	"galaxy/rtmanager/internal/backup"
 	"galaxy/rtmanager/internal/services/cluster"
 	"galaxy/rtmanager/internal/services/explain"
+	"galaxy/rtmanager/internal/storecheck"
 )
 
 // BackupView serves the API of a store in a backup inside this process, for reads. It runs no
@@ -52,7 +53,7 @@ func OpenBackup(ctx context.Context, file string, prefix *string, version string
 	if err != nil {
 		return nil, err
 	}
-	v.store, err = etcdstore.Open(ctx, opened.Client(), etcdstore.Options{Prefix: selected})
+	v.store, err = etcdstore.Open(ctx, opened.Client(), etcdstore.Options{Prefix: selected, Families: storecheck.Families(selected)})
 	if err != nil {
 		return nil, fmt.Errorf("backup %s: %w", file, err)
 	}

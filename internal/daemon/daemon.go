@@ -16,6 +16,7 @@ import (
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/services/maintenance"
 	"galaxy/rtmanager/internal/services/regions"
+	"galaxy/rtmanager/internal/storecheck"
 )
 
 // Ready describes a daemon that is ready to serve.
@@ -186,6 +187,7 @@ func openStore(ctx context.Context, cfg config.Config, etcd *Etcd, logger *slog.
 	defer cancel()
 	store, err := etcdstore.Open(dialCtx, etcd.Client, etcdstore.Options{
 		Prefix: cfg.EtcdPrefix, WatchClient: etcd.WatchClient, Logger: logger.With("component", "store"),
+		Families: storecheck.Families(cfg.EtcdPrefix),
 	})
 	switch {
 	case err == nil:

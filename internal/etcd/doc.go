@@ -13,6 +13,7 @@
 //	corrupt.go   log of values that cannot be decoded
 //	scan.go      reads of many keys at one revision
 //	keys.go      key prefixes, path segments and ranges
+//	familycheck.go  FamilyCheck: whether the values of a family can be read
 //
 // Writes are not retried here. Only their caller knows whether a write may be sent a
 // second time.

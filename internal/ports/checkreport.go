@@ -52,4 +52,5 @@ const (
 	FindingLedgerMismatch   CheckFindingKind = "ledger_mismatch"
 	FindingLedgerUnreadable CheckFindingKind = "ledger_unreadable"
 	FindingIntentUnreadable CheckFindingKind = "intent_unreadable"
+	FindingValueUnreadable  CheckFindingKind = "value_unreadable"
 )

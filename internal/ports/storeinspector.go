@@ -22,7 +22,7 @@ type StoreInspector interface {
 	// of the store's members.
 	Info(ctx context.Context) (StoreInfo, error)
 
-	// Check compares records, status index and ledger at one revision. With repair, it
+	// Check compares records, status index and ledger at one revision, and reads every other value. With repair, it
 	// then repairs what it can. Each repair is a compare-and-swap at the revisions that
 	// the check read. It never changes a record, and never overwrites an unreadable
 	// value.

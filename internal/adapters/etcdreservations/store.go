@@ -44,7 +44,7 @@ type Store struct {
 
 // New returns a store. It sends no request. The caller closes the client.
 func New(client *clientv3.Client, opts Options) *Store {
-	s := &Store{prefix: etcd.TrimPrefix(opts.Prefix) + "/reservations/", etcd: etcd.NewClient(client, etcd.Options{
+	s := &Store{prefix: familyOf(opts.Prefix), etcd: etcd.NewClient(client, etcd.Options{
 		CallTimeout:      cmp.Or(opts.CallTimeout, 3*time.Second),
 		OperationTimeout: cmp.Or(opts.OperationTimeout, 15*time.Second),
 		Logger:           opts.Logger,
@@ -54,6 +54,9 @@ func New(client *clientv3.Client, opts Options) *Store {
 	}
 	return s
 }
+
+// familyOf is the prefix of the keys of all nodes.
+func familyOf(prefix string) string { return etcd.TrimPrefix(prefix) + "/reservations/" }
 
 // regionKeys is the prefix of the keys of a region.
 func (s *Store) regionKeys(region string) string { return s.prefix + etcd.EscapeSegment(region) + "/" }

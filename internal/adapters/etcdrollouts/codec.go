@@ -16,11 +16,10 @@ import (
 // keyspace builds every key.
 type keyspace struct{ prefix string }
 
-func (k keyspace) rollouts() string         { return k.prefix + "/rollouts/" }
-func (k keyspace) rollout(id string) string { return k.rollouts() + etcd.EscapeSegment(id) }
-func (k keyspace) games(id string) string {
-	return k.prefix + "/rollout-games/" + etcd.EscapeSegment(id) + "/"
-}
+func (k keyspace) rollouts() string              { return k.prefix + "/rollouts/" }
+func (k keyspace) rollout(id string) string      { return k.rollouts() + etcd.EscapeSegment(id) }
+func (k keyspace) allGames() string              { return k.prefix + "/rollout-games/" }
+func (k keyspace) games(id string) string        { return k.allGames() + etcd.EscapeSegment(id) + "/" }
 func (k keyspace) game(id, gameID string) string { return k.games(id) + etcd.EscapeSegment(gameID) }
 
 // stored is the value of a key. Members that only a newer version knows survive.

@@ -35,7 +35,7 @@ func (s *Store) Check(ctx context.Context, repair bool) (ports.CheckReport, erro
 	}
 	defer end()
 	checker, err := etcd.RetryOnCompaction(ctx, func(ctx context.Context) (*fsck.Checker, error) {
-		return fsck.Check(ctx, s.etcd, s.keys, 0)
+		return fsck.Check(ctx, s.etcd, s.keys, 0, s.opts.Families...)
 	})
 	if err != nil {
 		return ports.CheckReport{}, fmt.Errorf("check: %w", err)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/etcd"
 )
 
 // Options tune a store. The zero value works.
@@ -39,6 +41,8 @@ type Options struct {
 	ConsistencyInterval time.Duration
 	// NoGroupCommit sends every write to etcd in a request of its own.
 	NoGroupCommit bool
+	// Families are further families of keys below Prefix; Check reports their values that cannot be read.
+	Families []etcd.FamilyCheck
 	// Logger reports reconnected watches and retries; nil discards them.
 	Logger *slog.Logger
 }

@@ -61,18 +61,15 @@ type finding struct {
 }
 
 // Check scans every key once, in pages at the revision, or at the current one for 0. It keeps
-// a small amount of memory per game.
-func Check(ctx context.Context, client *etcd.Client, keys layout.Keys, revision int64) (*Checker, error) {
+// a small amount of memory per game. others are the families that are independent of the records.
+func Check(ctx context.Context, client *etcd.Client, keys layout.Keys, revision int64, others ...etcd.FamilyCheck) (*Checker, error) {
 	c := &Checker{
 		etcd: client, keys: keys, revision: revision,
 		games: map[string]*game{}, corruptIntents: map[string]bool{}, operations: map[string]*operationIndex{},
 		leftLedgers: map[string]bool{}, operationIDs: map[uint64]bool{}, seed: maphash.MakeSeed(),
 	}
 	// Records come first, so that index and ledger can be compared with them.
-	for _, family := range []struct {
-		prefix string
-		check  func(*mvccpb.KeyValue)
-	}{
+	families := []family{
 		{keys.Records(), c.checkRecord},
 		{keys.StatusIndex(), c.checkStatusIndex},
 		{keys.Ledgers(), c.checkLedger},
@@ -80,7 +77,11 @@ func Check(ctx context.Context, client *etcd.Client, keys layout.Keys, revision 
 		{keys.OperationIndex(), c.checkOperationIndex},
 		{keys.OperationIDs(), c.checkOperationID},
 		{keys.DeletionEpochs(), c.checkDeletionEpoch},
-	} {
+	}
+	for _, other := range others {
+		families = append(families, family{other.Prefix, func(kv *mvccpb.KeyValue) { c.checkValue(other, kv) }})
+	}
+	for _, family := range families {
 		_, err := client.Scan(ctx, family.prefix, family.prefix, c.revision, func(revision int64, kvs []*mvccpb.KeyValue) (bool, error) {
 			c.revision = revision
 			for _, kv := range kvs {
@@ -97,6 +98,20 @@ func Check(ctx context.Context, client *etcd.Client, keys layout.Keys, revision 
 	}
 	c.checkMissingOperations()
 	return c, nil
+}
+
+// family is a prefix of keys with the check of each key.
+type family struct {
+	prefix string
+	check  func(*mvccpb.KeyValue)
+}
+
+// checkValue reports a value of another family that cannot be read. No other key contains what it did, so an operator
+// has to repair it.
+func (c *Checker) checkValue(family etcd.FamilyCheck, kv *mvccpb.KeyValue) {
+	if err := family.Check(kv); err != nil {
+		c.add(ports.FindingValueUnreadable, string(kv.GetKey()), "", nil, "%v; until it is repaired, %s", reasonOf(err), family.Effect)
+	}
 }
 
 // Report returns the findings.

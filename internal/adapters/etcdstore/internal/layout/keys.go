@@ -51,7 +51,7 @@ func (k Keys) DeletionEpochs() string { return k.prefix + "/meta/deletion-epochs
 
 // families returns the names of all families below a prefix, including those of the nodes.
 func families() []string {
-	return []string{"runtimes", "runtimes-by-status", "transitions", "operations", "operations-by-node", "operations-by-id", "meta", "nodes", "known-nodes", "leaders", "reservations", "node-settings", "access", "access-uses", "secrets"}
+	return []string{"runtimes", "runtimes-by-status", "transitions", "operations", "operations-by-node", "operations-by-id", "meta", "nodes", "known-nodes", "leaders", "reservations", "node-settings", "rollouts", "rollout-games", "access", "access-uses", "secrets"}
 }
 
 // EnclosingSchemas returns the schema keys of the stores in whose families these keys would
