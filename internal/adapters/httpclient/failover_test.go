@@ -16,6 +16,7 @@ import (
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
+	"galaxy/rtmanager/internal/testkit/storetest"
 )
 
 // daemon is an API that counts its requests and can be closed.
@@ -117,6 +118,30 @@ func TestFailoverAfterABrokenConnection(t *testing.T) {
 }
 
 // A watch continues at the next server without a gap.
+// A server that accepts connections and never responds does not keep the client from the others.
+func TestFailoverFromAServerThatHangs(t *testing.T) {
+	t.Parallel()
+	hanging, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = hanging.Close() })
+	store := memstore.New()
+	cfg := fastRetries()
+	cfg.RequestTimeout, cfg.WriteTimeout = 4*time.Second, time.Minute
+	for _, isWrite := range []bool{false, true} {
+		client, err := httpclient.NewFailover([]httpclient.Server{{URL: "http://" + hanging.Addr().String()}, {URL: serveDaemon(t, store).URL}}, cfg)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = client.Close() })
+		if isWrite {
+			_, err = client.Put(t.Context(), ports.PutInput{Record: storetest.RunningRecord("a")})
+		} else {
+			_, err = client.GetVersioned(t.Context(), "a")
+			require.ErrorIs(t, err, runtime.ErrNotFound)
+			err = nil
+		}
+		require.NoError(t, err)
+	}
+}
+
 func TestWatchFailsOver(t *testing.T) {
 	t.Parallel()
 	store := memstore.New()

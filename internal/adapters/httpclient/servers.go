@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -28,7 +29,7 @@ const failoverDialTimeout = 3 * time.Second
 // responded last.
 //
 // A request is sent to the next server if it cannot have arrived, and a read also if its connection
-// broke before the response. A write that may have arrived is retried by the rules of the package,
+// broke before the response, or if there was none within a quarter of Config.RequestTimeout. A write that may have arrived is retried by the rules of the package,
 // which send it to the next server under the same idempotency key.
 func NewFailover(servers []Server, cfg Config) (*Client, error) {
 	if len(servers) == 0 {
@@ -82,11 +83,44 @@ func (c *Client) closeIdleConnections() {
 // the response of any status. Every error is a *sendError, or a *credentialsError of a request that
 // was not sent.
 func (c *Client) send(ctx context.Context, request apiRequest) (response *http.Response, err error) {
-	err = c.tryServers(ctx, request.method == http.MethodGet, func(server endpoint) (err error) {
+	isRead, remaining := request.method == http.MethodGet, len(c.endpoints)
+	err = c.tryServers(ctx, isRead, func(server endpoint) (err error) {
+		if remaining--; isRead && remaining > 0 {
+			response, err = c.sendBriefly(ctx, server, request) //nolint:bodyclose // the caller closes it
+			return err
+		}
 		response, err = c.sendTo(ctx, server, request) //nolint:bodyclose // the caller closes it
 		return err
 	})
 	return response, err
+}
+
+// sendBriefly is sendTo for a read that another server can serve: a server that accepts connections and does
+// not respond gets a quarter of Config.RequestTimeout.
+func (c *Client) sendBriefly(ctx context.Context, server endpoint, request apiRequest) (*http.Response, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	timer := time.AfterFunc(c.cfg.RequestTimeout/4, cancel)
+	response, err := c.sendTo(ctx, server, request)
+	timer.Stop()
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	response.Body = cancelingBody{response.Body, cancel}
+	return response, nil
+}
+
+// cancelingBody ends the context of its request when it is closed.
+type cancelingBody struct {
+	io.ReadCloser
+
+	cancel context.CancelFunc
+}
+
+// Close implements io.Closer.
+func (b cancelingBody) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
 }
 
 // tryServers calls attempt for the current server, and for each other one while the request cannot
@@ -103,10 +137,11 @@ func (c *Client) tryServers(ctx context.Context, isRepeatable bool, attempt func
 			return nil
 		}
 		sendErr, isSendError := errors.AsType[*sendError](err)
-		if len(c.endpoints) == 1 || !isSendError || ctx.Err() != nil || isCertificateAlert(err) {
+		if len(c.endpoints) == 1 || !isSendError || isCertificateAlert(err) {
 			return err
 		}
-		if sendErr.mayHaveArrived && !isRepeatable {
+		if ctx.Err() != nil || sendErr.mayHaveArrived && !isRepeatable {
+			// The next attempt, if there is one, must not wait for a server that does not respond.
 			c.current.CompareAndSwap(int32(index), int32((index+1)%len(c.endpoints))) //nolint:gosec // as above
 			return err
 		}
