@@ -48,16 +48,25 @@ func (e *Engine) releaseAssignment(c *processContainer) {
 	delete(e.assigned, c)
 }
 
-// reservedPorts returns the ports of players of all containers. The caller must hold assignMu.
+// reservedPorts returns the ports of players of all containers, and the main ports of their specs that are of the
+// range for players. The caller must hold assignMu.
 func (e *Engine) reservedPorts() gameports.Reserved {
 	reserved := gameports.Reserved{}
 	for _, s := range e.assigned {
-		reserved.Add(s.Labels.GameID, false, s.Ports)
+		e.addReserved(reserved, s, false)
 	}
 	for _, c := range e.allContainers() {
-		reserved.Add(c.spec.Labels.GameID, c.activeRun() != nil, c.spec.Ports)
+		e.addReserved(reserved, c.spec, c.activeRun() != nil)
 	}
 	return reserved
+}
+
+// addReserved adds the ports of a container. Its main port can be one of the ports of players too.
+func (e *Engine) addReserved(reserved gameports.Reserved, s spec, isRunning bool) {
+	if s.Port != 0 && e.cfg.GamePorts.Contains(s.Port) {
+		reserved.Add(s.Labels.GameID, isRunning, []runtime.Port{{Protocol: runtime.ProtocolTCP, Port: s.Port}})
+	}
+	reserved.Add(s.Labels.GameID, isRunning, s.Ports)
 }
 
 // publicPorts returns the addresses at which players reach a running container.

@@ -10,6 +10,8 @@ import (
 
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/testkit/enginetest"
 )
 
 // portOf returns the port of the endpoint.
@@ -67,4 +69,29 @@ func TestEndpointHost(t *testing.T) {
 	config.Host = "::1"
 	c := f.openWith(t, config).start(t, spec("a"))
 	require.Contains(t, c.Endpoint, "http://[::1]:")
+}
+
+// A game that is stopped keeps the main port of its spec, as it keeps its ports of players.
+func TestAMainPortOfTheRangeIsReserved(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	config := f.config(owner)
+	config.GamePorts = enginetest.NewGamePorts()
+	config.GamePorts.Last = config.GamePorts.First + 1
+	e := f.openWith(t, config)
+	first := spec("first")
+	first.Port = config.GamePorts.First
+	c := e.create(t, first)
+
+	second := spec("second")
+	second.Ports = []runtime.Port{{Name: "game", Protocol: runtime.ProtocolTCP}}
+	created := e.start(t, second)
+	require.Equal(t, config.GamePorts.Last, created.Ports[0].Port)
+
+	third := spec("third")
+	third.Port = first.Port
+	_, err := e.Create(t.Context(), third)
+	require.ErrorIs(t, err, operation.ErrStartFailed)
+	require.ErrorContains(t, err, `"first"`)
+	require.NoError(t, e.Start(t.Context(), c.ID))
 }
