@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +11,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/cli/internal/exit"
+	"galaxy/rtmanager/internal/cli/internal/flags"
 	"galaxy/rtmanager/internal/cli/internal/output"
 	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/cli/internal/selection"
@@ -46,8 +45,7 @@ func (a *app) operateSelected(cmd *cobra.Command, verb operationVerb, create new
 // gave are made distinct by the game.
 func gameOrigin(origin ports.Origin, operationID, gameID string) ports.Origin {
 	if operationID != "" {
-		sum := sha256.Sum256([]byte(gameID))
-		origin.OperationID = operationID + "-" + hex.EncodeToString(sum[:6])
+		origin.OperationID = flags.GameOperationID(operationID, gameID)
 	}
 	return origin
 }
