@@ -17,7 +17,13 @@ import (
 )
 
 // getWith returns the response of a GET with the headers, and its body as it was sent.
-func getWith(t *testing.T, url string, headers map[string]string) (*http.Response, string) {
+// readResponse is a response whose body was read.
+type readResponse struct {
+	StatusCode int
+	Header     http.Header
+}
+
+func getWith(t *testing.T, url string, headers map[string]string) (readResponse, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	require.NoError(t, err)
@@ -30,7 +36,7 @@ func getWith(t *testing.T, url string, headers map[string]string) (*http.Respons
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
-	return response, string(body)
+	return readResponse{response.StatusCode, response.Header}, string(body)
 }
 
 func gunzip(t *testing.T, text string) string {

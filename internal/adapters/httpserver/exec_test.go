@@ -169,7 +169,7 @@ func TestExecOfAClientThatDoesNotRead(t *testing.T) {
 			if sum += n; err != nil {
 				sums <- sum
 				failures <- err
-				return 0, nil
+				return 0, err
 			}
 		}
 	}, func(c *httpserver.Config) { c.CommandIdleTimeout = 200 * time.Millisecond })))

@@ -27,12 +27,12 @@ func NodeFault(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &nodeFault{err}
+	return &nodeFaultError{err}
 }
 
-type nodeFault struct{ error }
+type nodeFaultError struct{ error }
 
-func (f *nodeFault) Unwrap() error { return f.error }
+func (f *nodeFaultError) Unwrap() error { return f.error }
 
 // Is reports whether target is ErrNodeFault.
-func (f *nodeFault) Is(target error) bool { return target == ErrNodeFault }
+func (f *nodeFaultError) Is(target error) bool { return target == ErrNodeFault }

@@ -146,6 +146,7 @@ func (h HealthCheck) Target(from HealthSource) (HealthTarget, bool) {
 	case HealthKindExec:
 		target.Command, target.ContainerID = h.Exec.Command, from.ContainerID
 		return target, from.ContainerID != ""
+	case HealthKindHTTP, HealthKindTCP, HealthKindNone:
 	}
 	if h.Kind != HealthKindTCP && h.Port == "" {
 		target.URL = from.Endpoint + h.Path
