@@ -17,13 +17,13 @@ import (
 )
 
 // getWith returns the response of a GET with the headers, and its body as it was sent.
-// readResponse is a response whose body was read.
-type readResponse struct {
+// readResult is a response whose body was read.
+type readResult struct {
 	StatusCode int
 	Header     http.Header
 }
 
-func getWith(t *testing.T, url string, headers map[string]string) (readResponse, string) {
+func getWith(t *testing.T, url string, headers map[string]string) (readResult, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	require.NoError(t, err)
@@ -36,7 +36,7 @@ func getWith(t *testing.T, url string, headers map[string]string) (readResponse,
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
-	return readResponse{response.StatusCode, response.Header}, string(body)
+	return readResult{response.StatusCode, response.Header}, string(body)
 }
 
 func gunzip(t *testing.T, text string) string {
