@@ -5,11 +5,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/url"
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -281,13 +283,40 @@ func (s *Server) checkRolloutGames(ctx context.Context, permission access.Permis
 	}
 	checks, ctx := errgroup.WithContext(ctx)
 	checks.SetLimit(maxConcurrentChecks)
+	var existing atomic.Int64
 	for _, game := range games {
 		if ctx.Err() != nil {
 			break
 		}
-		checks.Go(func() error { return s.checkGameIn(ctx, permission, game.Region, game.GameID) })
+		checks.Go(func() error {
+			exists, err := s.checkRolloutGame(ctx, permission, game)
+			if exists {
+				existing.Add(1)
+			}
+			return err
+		})
 	}
-	return checks.Wait()
+	if err := checks.Wait(); err != nil || existing.Load() > 0 || of.By.Subject == c.Identity.Subject {
+		return err
+	}
+	return c.Forbidden(permission, "rollout "+of.ID+", whose games were deleted")
+}
+
+// checkRolloutGame checks the permission for one game, with the labels that it has now. A game that was deleted since
+// the rollout was started has none, and must not end the access to the rollout.
+func (s *Server) checkRolloutGame(ctx context.Context, permission access.Permission, game rollout.Game) (exists bool, _ error) {
+	c := callers.Of(ctx)
+	if len(c.Granted().LabelLimits(permission)) == 0 {
+		return true, c.CheckPlacement(permission, game.Region, game.GameID)
+	}
+	found, err := s.store.GetVersioned(ctx, game.GameID)
+	switch {
+	case errors.Is(err, runtime.ErrNotFound), err == nil && game.IsOther(found.Record.CreatedAt):
+		return false, c.ForAnyLabels().CheckPlacement(permission, game.Region, game.GameID)
+	case err != nil:
+		return false, err
+	}
+	return true, c.ForLabels(found.Record.Labels).CheckPlacement(permission, game.Region, game.GameID)
 }
 
 // getRollout handles GET /v1/rollouts/{rollout_id}.

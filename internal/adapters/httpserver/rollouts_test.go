@@ -87,6 +87,41 @@ func TestRightsOfRollouts(t *testing.T) {
 	}
 }
 
+// A role that is limited to labels keeps its rollout when games of it are deleted, and gets no other one.
+func TestRightsOfRolloutsByLabels(t *testing.T) {
+	t.Parallel()
+	var list recordList
+	s := startSecured(t, func(cfg *servertest.Config) {
+		store := etcdrollouts.New(etcdtest.InProcess(t), etcdrollouts.Options{Prefix: etcdtest.Prefix(t)})
+		cfg.Rollouts = rollouts.New(rollouts.Dependencies{Store: store, Records: &list}, rollouts.Config{})
+	})
+	for _, gameID := range []string{"a-1", "a-2"} {
+		s.labeled(gameID, "a")
+		found, err := s.store.GetVersioned(t.Context(), gameID)
+		require.NoError(t, err)
+		list = append(list, found.Record)
+	}
+	labeled, other := s.token("labeled", "operator/team=a"), s.token("other", "operator/team=b")
+	started := s.send("POST", "/v1/rollouts", labeled, `{"image":"game:9.9.9","all":true}`)
+	require.Equal(t, 201, started.StatusCode, started.body)
+	path := started.Header.Get("Location")
+	requireStatus := func(want int, headers string) {
+		t.Helper()
+		require.Equal(t, want, s.send("GET", path, headers, "").StatusCode)
+		require.Equal(t, want, s.send("POST", path+"/pause", headers, "").StatusCode)
+	}
+	requireStatus(200, labeled)
+	requireStatus(403, other)
+	s.store.DeleteKeys("a-1")
+	requireStatus(200, labeled)
+	requireStatus(403, other)
+	s.store.DeleteKeys("a-2")
+	requireStatus(200, labeled)
+	requireStatus(403, other)
+	s.labeled("a-2", "b") // it has the time of creation of the game of the rollout
+	requireStatus(403, labeled)
+}
+
 // A request is started once under one idempotency key, and an empty filter selects nothing.
 func TestStartOfRollouts(t *testing.T) {
 	t.Parallel()
