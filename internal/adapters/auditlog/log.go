@@ -39,7 +39,8 @@ func (l *Log) Check() error {
 // Append implements ports.AuditLog.
 func (l *Log) Append(ctx context.Context, event audit.Event) error {
 	isDenied := event.Outcome == audit.OutcomeDenied
-	if isDenied && !l.denied.admit(event, time.Now()) {
+	// A stored start needs its end: a start without one is that of a request that a crash has ended.
+	if isDenied && !event.HasStart && !l.denied.admit(event, time.Now()) {
 		l.counted.Add(1)
 		return nil
 	}

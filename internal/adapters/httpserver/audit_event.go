@@ -22,7 +22,7 @@ func (t *auditTrail) newEvent() audit.Event {
 		if strings.Contains(t.match.route.Path, gameIDSegment) {
 			event.GameID = t.match.variable
 		} else if event.Target == "" {
-			event.Target = t.match.variable
+			event.Target = t.match.target()
 		}
 	}
 	identity := access.FromContext(r.Context())

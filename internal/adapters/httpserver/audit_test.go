@@ -320,3 +320,24 @@ func TestForwardedRequestsAreAuditedByBothNodes(t *testing.T) {
 		require.Equal(t, []audit.Outcome{audit.OutcomeSucceeded, audit.OutcomeUnknown}[i], first.Outcome)
 	}
 }
+
+// A denied change names all that its path names, and a denied start that has an event of its start has one of its
+// end too, however many were denied before.
+func TestDeniedChangesHaveATargetAndAnEnd(t *testing.T) {
+	t.Parallel()
+	a := startAudit(t)
+	s := startSecured(t, withAudit(a))
+	reader, ofEU := s.token("r", "reader"), s.token("ci", "operator@eu")
+	require.Equal(t, 403, s.send("POST", "/v1/nodes/eu/eu-1/cordon", reader, "{}").StatusCode)
+	require.Equal(t, "eu/eu-1", a.last(1).Target)
+
+	const starts = 15 // more than the denied events of one caller that are stored one by one
+	for range starts {
+		got := s.send("POST", "/v1/runtimes/g/start", ofEU, `{"image":"game:1.2.3","region":"us"}`)
+		require.Equal(t, 403, got.StatusCode, got.body)
+	}
+	a.last(1 + 2*starts)
+	for _, event := range a.events()[1:] {
+		require.Contains(t, []audit.Outcome{audit.OutcomePending, audit.OutcomeDenied}, event.Outcome)
+	}
+}

@@ -72,9 +72,7 @@ func (t *auditTrail) begin(r *http.Request) (*http.Request, error) {
 	if !t.match.route.isDrained {
 		return t.request, nil
 	}
-	event := t.newEvent()
-	event.Stage, event.Outcome = audit.StageStarted, audit.OutcomePending
-	return t.request, t.append(event)
+	return t.request, t.start()
 }
 
 // respond records the request when its response starts, unless it is a stream.
@@ -97,7 +95,9 @@ func (t *auditTrail) start() error {
 	}
 	event := t.newEvent()
 	event.Stage, event.Outcome = audit.StageStarted, audit.OutcomePending
-	return t.append(event)
+	err := t.append(event)
+	t.event.HasStart = err == nil
+	return err
 }
 
 // upgrade notes that the response is an upgrade of the connection. It is recorded when the request ends.

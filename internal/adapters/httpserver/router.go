@@ -139,6 +139,17 @@ func (m routeMatch) label() string {
 	return m.route.Path
 }
 
+// target returns what the path names, such as REGION/NODE: the texts of its variable segments, in order.
+func (m routeMatch) target() string {
+	var texts []string
+	for segment := range strings.SplitSeq(m.route.Path, "/") {
+		if name, isVariable := strings.CutPrefix(segment, "{"); isVariable {
+			texts = append(texts, m.variables[strings.TrimSuffix(name, "}")])
+		}
+	}
+	return strings.Join(texts, "/")
+}
+
 // match reports whether the route has the segments of a path. It returns the texts of the
 // variable segments by name, and that of the first.
 func (e *routeEntry) match(segments []string) (first string, variables map[string]string, matches bool) {

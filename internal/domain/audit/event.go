@@ -84,4 +84,6 @@ type Event struct {
 	DurationMS  int64  `json:"duration_ms"`
 	// Count is the number of requests that the event represents; 0 means 1.
 	Count int64 `json:"count,omitempty"`
+	// HasStart reports that the request has an event of StageStarted. It is not stored.
+	HasStart bool `json:"-"`
 }
