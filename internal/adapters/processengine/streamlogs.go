@@ -62,11 +62,16 @@ type lineSelection struct {
 }
 
 // selectLines counts the lines of the snapshot for options that depend on the end of the log, and
-// returns the reader to the beginning.
+// returns the reader to its start. Without other options than Tail, that is near the last lines: the log can be large.
 func selectLines(ctx context.Context, snapshot *gamelog.Reader, options container.LogOptions) (lineSelection, error) {
 	selection := lineSelection{options: options}
 	if options.Tail < 0 && !options.IsPrevious {
 		return selection, nil
+	}
+	if !options.IsPrevious && options.Since.IsZero() {
+		if err := snapshot.SeekTail(options.Tail); err != nil {
+			return selection, err
+		}
 	}
 	countByRun := map[int]int{}
 	err := readAll(ctx, snapshot, func(line gamelog.Line) bool {

@@ -44,6 +44,8 @@ type Reader struct {
 	begun time.Time // when line was received
 	// opened has the files of a snapshot, nil while the log is followed.
 	opened []*logFile
+	// start is where a snapshot starts.
+	start position
 }
 
 // logFile is one open file of a log.
@@ -69,21 +71,17 @@ func (l *Log) NewSnapshot() (*Reader, error) {
 	return r, err
 }
 
-// Rewind returns the reader of a snapshot to the beginning of it.
-func (r *Reader) Rewind() error {
-	r.files, r.chunk, r.run, r.at, r.line = append([]*logFile{}, r.opened...), nil, 0, time.Time{}, r.line[:0]
-	for _, f := range r.files {
-		f.offset, f.read = 0, 0
-		if err := f.times.rewind(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Follow makes the reader of a snapshot continue with what the log gets later. Call it before
 // Next, or after Rewind.
-func (r *Reader) Follow() { r.opened = nil }
+func (r *Reader) Follow() {
+	if r.opened == nil {
+		return
+	}
+	for _, skipped := range r.opened[:r.start.file] {
+		_ = skipped.close() // it was only read
+	}
+	r.opened, r.start = nil, position{}
+}
 
 // Close closes the files.
 func (r *Reader) Close() error {
