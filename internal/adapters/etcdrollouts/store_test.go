@@ -1,12 +1,14 @@
 package etcdrollouts_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -15,6 +17,7 @@ import (
 	"galaxy/rtmanager/internal/domain/rollout"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/testkit/etcdtest"
+	"galaxy/rtmanager/internal/testkit/faultkv"
 )
 
 func TestMain(m *testing.M) { os.Exit(etcdtest.Main(m)) }
@@ -125,6 +128,22 @@ func TestProgressIsComparedAndFenced(t *testing.T) {
 	require.NoError(t, f.DeleteRollout(t.Context(), "ro-a"))
 	_, err = f.PutProgress(t.Context(), stored, nil, f.fence)
 	require.ErrorIs(t, err, rollout.ErrNotFound)
+}
+
+// A deletion that is slower than another one leaves a later rollout of the same id and its games.
+func TestDeletionSparesALaterRollout(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t, "ro-a", 2)
+	client := etcdtest.InProcess(t)
+	slow := etcdrollouts.New(client, etcdrollouts.Options{Prefix: f.prefix})
+	faultkv.Wrap(client).OnFirstWrite(func(ctx context.Context, send faultkv.Send) (*clientv3.TxnResponse, error) {
+		assert.NoError(t, f.DeleteRollout(ctx, "ro-a"))
+		f.create(t, "ro-a", 2)
+		return send(ctx)
+	})
+	require.NoError(t, slow.DeleteRollout(t.Context(), "ro-a"))
+	require.EqualValues(t, 3, f.keys(t))
 }
 
 // Members that a newer version has stored survive a write, and a corrupt value does not hide others.

@@ -144,40 +144,51 @@ func (s *Store) put(ctx context.Context, r rollout.Rollout, games []rollout.Game
 	return rollout.Rollout{}, fmt.Errorf("%w: another writer has changed the rollout", runtime.ErrConflict)
 }
 
-// DeleteRollout implements ports.RolloutStore.
+// DeleteRollout implements ports.RolloutStore. It deletes nothing of a later rollout of the same id, which a
+// request can create once another deletion has completed.
 func (s *Store) DeleteRollout(ctx context.Context, id string) error {
 	if err := rollout.ValidateID(id); err != nil {
 		return err
 	}
 	ctx, cancel := s.etcd.WithOperationTimeout(ctx)
 	defer cancel()
+	header, err := s.etcd.Get(ctx, s.keys.rollout(id), clientv3.WithKeysOnly())
+	if err != nil {
+		return s.describe(err, "delete", id)
+	}
+	createRevision := int64(0)
+	if len(header.Kvs) > 0 {
+		createRevision = header.Kvs[0].GetCreateRevision()
+	}
+	isSame := clientv3.Compare(clientv3.CreateRevision(s.keys.rollout(id)), "=", createRevision)
 	for {
 		resp, err := s.etcd.Get(ctx, s.keys.games(id), clientv3.WithPrefix(), clientv3.WithKeysOnly(), clientv3.WithLimit(deletesPerTxn))
 		if err != nil {
 			return s.describe(err, "delete the games of", id)
 		}
 		if len(resp.Kvs) == 0 {
-			return s.describe(s.delete(ctx, clientv3.OpDelete(s.keys.rollout(id))), "delete", id)
+			_, err := s.delete(ctx, isSame, clientv3.OpDelete(s.keys.rollout(id)))
+			return s.describe(err, "delete", id)
 		}
 		deletes := make([]clientv3.Op, len(resp.Kvs))
 		for i, kv := range resp.Kvs {
 			deletes[i] = clientv3.OpDelete(string(kv.GetKey()))
 		}
-		if err := s.delete(ctx, deletes...); err != nil {
+		if isDeleted, err := s.delete(ctx, isSame, deletes...); err != nil || !isDeleted {
 			return s.describe(err, "delete the games of", id)
 		}
 	}
 }
 
-// delete makes deletions in one transaction, which may be repeated.
-func (s *Store) delete(ctx context.Context, deletes ...clientv3.Op) error {
+// delete makes deletions in one transaction, which may be repeated, if the compare holds.
+func (s *Store) delete(ctx context.Context, compare clientv3.Cmp, deletes ...clientv3.Op) (isDeleted bool, _ error) {
 	resp, err := etcd.TryOnce(ctx, s.etcd, func(ctx context.Context) (*clientv3.TxnResponse, error) {
-		return s.etcd.Raw.Txn(ctx).Then(deletes...).Commit()
+		return s.etcd.Raw.Txn(ctx).If(compare).Then(deletes...).Commit()
 	})
 	if err != nil {
-		return domainError(ctx, err)
+		return false, domainError(ctx, err)
 	}
-	return s.etcd.CheckCluster(resp.Header.GetClusterId())
+	return resp.Succeeded, s.etcd.CheckCluster(resp.Header.GetClusterId())
 }
 
 func (s *Store) describe(err error, verb, id string) error {
