@@ -81,7 +81,7 @@ func (m *nodeManager) newServices(ctx context.Context, deps hostDependencies, en
 	m.lifecycle, err = lifecycle.New(ctx, lifecycle.Dependencies{
 		Records: store, Intents: store, Engine: engine, Session: m.member, Nodes: deps.members, Prober: prober, Secrets: deps.secrets, Reservations: m.reservations, Queue: queue,
 		Placer: &placement.Placer{Scheduler: scheduler, Nodes: deps.members, Offers: deps.peers, Log: logger("placement")},
-	}, lifecycle.Config{Store: store.ID(), Region: region, Node: name, HasContainerAddresses: hasContainerAddresses, Logger: logger("lifecycle")})
+	}, lifecycle.Config{Store: store.ID(), Region: region, Node: name, NodeLostGrace: cfg.NodeLostGrace, HasContainerAddresses: hasContainerAddresses, Logger: logger("lifecycle")})
 	if err != nil {
 		return err
 	}

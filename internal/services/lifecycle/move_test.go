@@ -2,6 +2,7 @@ package lifecycle_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -177,6 +178,44 @@ func TestMoveToANodeThatIsLost(t *testing.T) {
 	g.requireRunning(g.from, g.to)
 }
 
+// The target is lost after it may have started the game: the source starts it only after the grace period, and only
+// if the policy of the game for lost nodes allows that.
+func TestMoveToANodeThatIsLostWhileItStartsTheGame(t *testing.T) {
+	t.Parallel()
+	for name, policy := range map[string]operation.NodeLostPolicy{"keep": operation.NodeLostKeep, "reschedule": operation.NodeLostReschedule} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			spec := nodetest.GameSpec("1.0.0")
+			spec.OnNodeLost = policy
+			const grace = time.Minute
+			var offset atomic.Int64
+			clock := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
+			g := beginMoveOf(t, spec, nodetest.Config{NodeLostGrace: grace, Clock: clock}, nodetest.Config{})
+			g.resume(g.to)
+			g.resume(g.from)
+			g.awaitStep("n2", operation.StepStarting)
+			stored, err := g.from.Store.GetIntent(t.Context(), "g")
+			require.NoError(t, err)
+			stored.Intent.Current.Session = 1 // the target has claimed the step
+			_, err = g.from.Store.PutIntent(t.Context(), stored.Intent, stored.IntentVersion)
+			require.NoError(t, err)
+			require.NoError(t, g.to.Member.Close())
+
+			require.ErrorIs(t, g.tryReclaim(), operation.ErrBusy)
+			offset.Add(int64(grace))
+			if policy == operation.NodeLostKeep {
+				require.ErrorIs(t, g.tryReclaim(), operation.ErrBusy)
+				require.Equal(t, "n2", g.current().Node)
+				return
+			}
+			require.NoError(t, g.tryReclaim())
+			_, err = g.from.Service.Resume(t.Context(), "g")
+			require.ErrorIs(t, err, node.ErrUnreachable)
+			g.requireRunning(g.from, g.to)
+		})
+	}
+}
+
 // The target is lost before it is prepared: the game continues to run.
 func TestMoveToANodeThatIsLostEarly(t *testing.T) {
 	t.Parallel()
@@ -191,6 +230,12 @@ func TestMoveToANodeThatIsLostEarly(t *testing.T) {
 // reclaim remediates the finding that the move of a game of n1 is assigned to an absent node.
 func (g *movingGame) reclaim() {
 	g.t.Helper()
+	require.NoError(g.t, g.tryReclaim())
+}
+
+// tryReclaim is reclaim, and returns its error.
+func (g *movingGame) tryReclaim() error {
+	g.t.Helper()
 	stored, record, err := g.from.Store.GetIntentAndRecord(g.t.Context(), "g")
 	require.NoError(g.t, err)
 	findings := drift.Detect(drift.Observation{
@@ -199,7 +244,7 @@ func (g *movingGame) reclaim() {
 	})
 	require.Len(g.t, findings, 1)
 	require.Equal(g.t, drift.ActionCompleteOperation, findings[0].Action)
-	require.NoError(g.t, g.from.Service.Remediate(g.t.Context(), findings[0], ""))
+	return g.from.Service.Remediate(g.t.Context(), findings[0], "")
 }
 
 func TestInvalidMoves(t *testing.T) {

@@ -74,7 +74,8 @@ func (s *Service) completeOperation(ctx context.Context, f drift.Finding) error 
 // reclaimGame abandons the reschedule of a game of this node to another node, which was
 // requested while this node was absent. It returns operation.ErrBusy if the other node is
 // present: that node is about to start the game. A move for which this node may have stopped
-// the game is rolled back here in place of that.
+// the game is rolled back here in place of that. If the target may run the game, that waits for the grace period and
+// needs the policy for lost nodes; until then, the error is operation.ErrBusy.
 func (s *Service) reclaimGame(ctx context.Context, stored ports.VersionedIntent, record *runtime.RuntimeRecord) error {
 	fence, err := s.currentFence()
 	if err != nil {
@@ -85,9 +86,15 @@ func (s *Service) reclaimGame(ctx context.Context, stored ports.VersionedIntent,
 		return err
 	}
 	if op := stored.Intent.Current; op != nil && op.Kind == operation.KindMove && op.SourceStopping {
+		if !s.canTakeBack(*op) {
+			return busyError(stored.Intent.GameID, op)
+		}
 		next = s.takeBack(stored.Intent) // this node may have stopped the game
 	}
 	_, err = s.putIntent(ctx, stored, next, fence)
+	if op := stored.Intent.Current; op != nil && err == nil {
+		s.lostTargets.drop(op.ID)
+	}
 	return err
 }
 

@@ -61,6 +61,9 @@ type Config struct {
 	// RetryTimeout is how long an operation retries while the engine or the store does not
 	// respond. Default 30 s.
 	RetryTimeout time.Duration
+	// NodeLostGrace is how long the target of a move must be absent before this node starts the game, if the target
+	// may have started it. Default 30 s.
+	NodeLostGrace time.Duration
 	// PullTimeout is the maximum duration of an image pull. Default 10 min.
 	PullTimeout time.Duration
 	// MinUptime is how long a game without a health check must run before it counts as
@@ -76,6 +79,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.RetryTimeout = cmp.Or(c.RetryTimeout, 30*time.Second)
+	c.NodeLostGrace = cmp.Or(c.NodeLostGrace, 30*time.Second)
 	c.PullTimeout = cmp.Or(c.PullTimeout, 10*time.Minute)
 	c.MinUptime = cmp.Or(c.MinUptime, 300*time.Millisecond)
 	if c.Clock == nil {
@@ -98,7 +102,8 @@ type Service struct {
 	mu     sync.Mutex
 	active map[string]*activeOperation // by game; guarded by mu
 
-	failures failureLog
+	failures    failureLog
+	lostTargets lostTargets
 }
 
 // errClosed ends the operations in progress when the service closes.

@@ -153,7 +153,7 @@ func (n *Node) openServices() {
 	n.Service, err = lifecycle.New(n.t.Context(), lifecycle.Dependencies{
 		Records: n.Store, Intents: n.Store, Engine: n.Engine, Session: n.Member, Nodes: n.Registry, Prober: prober, Secrets: n.Config.Secrets,
 		Reservations: releaser, Queue: queue, Placer: &placement.Placer{Scheduler: n.Placement, Nodes: n.Registry},
-	}, lifecycle.Config{Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name, RetryTimeout: 5 * time.Second, MinUptime: n.Config.MinUptime, Clock: n.Config.Clock})
+	}, lifecycle.Config{Store: n.Store.ID(), Region: n.Config.Region, Node: n.Config.Name, NodeLostGrace: n.Config.NodeLostGrace, RetryTimeout: 5 * time.Second, MinUptime: n.Config.MinUptime, Clock: n.Config.Clock})
 	require.NoError(n.t, err)
 	n.t.Cleanup(func() { require.NoError(n.t, n.Service.Close()) })
 	n.Health = health.New(
