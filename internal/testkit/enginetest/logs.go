@@ -44,6 +44,17 @@ func (f *fixture) logs(t *testing.T, id string, lines int) []string {
 	return got
 }
 
+// runLogging runs a game until its log has the line that the game writes once it listens. That line goes to
+// standard error, so the engine may receive it after later lines of standard output.
+func (f *fixture) runLogging(t *testing.T) container.Container {
+	t.Helper()
+	c := f.runReady(t)
+	eventually(t, "the game has logged that it listens", func() bool {
+		return strings.Contains(strings.Join(f.logs(t, c.ID, 100), "\n"), "listens on ")
+	})
+	return c
+}
+
 // waitLogged waits until the log ends with these lines.
 func (f *fixture) waitLogged(t *testing.T, id string, want ...string) {
 	t.Helper()
@@ -54,7 +65,7 @@ func (f *fixture) waitLogged(t *testing.T, id string, want ...string) {
 }
 
 func testLogsLastLines(t *testing.T, f *fixture) {
-	c := f.runReady(t)
+	c := f.runLogging(t)
 	for _, line := range []string{"one", "", "three 🎲"} {
 		clientOf(c).log(t, line, 1)
 	}
@@ -65,7 +76,7 @@ func testLogsLastLines(t *testing.T, f *fixture) {
 }
 
 func testLogsMaxBytes(t *testing.T, f *fixture) {
-	c := f.runReady(t)
+	c := f.runLogging(t)
 	line := strings.Repeat("x", 99)
 	clientOf(c).log(t, line, 2000)
 	clientOf(c).log(t, "end", 1)
@@ -78,7 +89,7 @@ func testLogsMaxBytes(t *testing.T, f *fixture) {
 }
 
 func testLogsLongLine(t *testing.T, f *fixture) {
-	c := f.runReady(t)
+	c := f.runLogging(t)
 	clientOf(c).post(t, "/log?text=y&repeat=100000")
 	eventually(t, "the long line is in the log", func() bool {
 		got := f.logs(t, c.ID, 1)
@@ -87,7 +98,7 @@ func testLogsLongLine(t *testing.T, f *fixture) {
 }
 
 func testLogsAfterExit(t *testing.T, f *fixture) {
-	c := f.runReady(t)
+	c := f.runLogging(t)
 	clientOf(c).log(t, "first run", 1)
 	f.waitLogged(t, c.ID, "first run")
 	f.stop(t, c.ID, 0)

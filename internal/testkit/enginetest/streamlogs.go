@@ -70,7 +70,7 @@ func textsOf(lines []container.LogLine) []string {
 }
 
 func testStreamLogsTail(t *testing.T, f *fixture) {
-	c := f.runReady(t)
+	c := f.runLogging(t)
 	for i := range 5 {
 		clientOf(c).log(t, fmt.Sprintf("line %d", i), 1)
 	}
@@ -83,7 +83,7 @@ func testStreamLogsTail(t *testing.T, f *fixture) {
 }
 
 func testStreamLogsSince(t *testing.T, f *fixture) {
-	c := f.runReady(t)
+	c := f.runLogging(t)
 	before := time.Now().Add(-logTimeTolerance)
 	clientOf(c).log(t, "line", 1)
 	f.waitLogged(t, c.ID, "line")
@@ -98,7 +98,7 @@ func testStreamLogsSince(t *testing.T, f *fixture) {
 }
 
 func testStreamLogsPrevious(t *testing.T, f *fixture) {
-	c := f.runReady(t)
+	c := f.runLogging(t)
 	clientOf(c).log(t, "first run", 1)
 	f.waitLogged(t, c.ID, "first run")
 	require.Empty(t, f.streamLogs(t, c.ID, container.LogOptions{Tail: -1, IsPrevious: true}), "the first run")
@@ -114,7 +114,7 @@ func testStreamLogsPrevious(t *testing.T, f *fixture) {
 }
 
 func testStreamLogsFollow(t *testing.T, f *fixture) {
-	c := f.runReady(t)
+	c := f.runLogging(t)
 	clientOf(c).log(t, "first", 1)
 	f.waitLogged(t, c.ID, "first")
 	lines, done := make(chan string, 10), make(chan error, 1)
@@ -136,7 +136,7 @@ func testStreamLogsFollow(t *testing.T, f *fixture) {
 }
 
 func testStreamLogsLongLine(t *testing.T, f *fixture) {
-	c := f.runReady(t)
+	c := f.runLogging(t)
 	clientOf(c).post(t, "/log?text=y&repeat=100000")
 	clientOf(c).log(t, "end", 1)
 	f.waitLogged(t, c.ID, "end")
@@ -149,7 +149,7 @@ func testStreamLogsLongLine(t *testing.T, f *fixture) {
 }
 
 func testStreamLogsEnd(t *testing.T, f *fixture) {
-	c := f.runReady(t)
+	c := f.runLogging(t)
 	clientOf(c).log(t, "line", 3)
 	f.waitLogged(t, c.ID, "line", "line", "line")
 	for _, err := range f.engine.StreamLogs(t.Context(), c.ID, container.LogOptions{Tail: 3, IsFollowing: true}) {
