@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -152,6 +153,9 @@ func (r *Retention) Pass(ctx context.Context) (int, error) {
 	if r.cfg.Retention > 0 && !r.backoff.isActive(r.cfg.Clock()) {
 		due, err := r.listDue(ctx)
 		faults = append(faults, err)
+		if r.backoff.delay > 0 { // games that the archive never accepts must not fill the first batch of each pass
+			rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
+		}
 		for batch := range slices.Chunk(due, deletionBatch) {
 			deleted, err := r.deleteBatch(ctx, batch)
 			count += deleted

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -310,6 +311,38 @@ func TestRetentionWaitsForTheArchive(t *testing.T) {
 	count, err := worker.Pass(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 1, count)
+}
+
+// pickyStore is the store of a daemon whose archive does not accept games with the prefix bad.
+type pickyStore struct{ *memstore.Store }
+
+func (s pickyStore) Delete(ctx context.Context, input ports.DeleteInput) error {
+	if strings.HasPrefix(input.GameID, "bad") {
+		return runtime.ErrNotArchived
+	}
+	return s.Store.Delete(ctx, input)
+}
+
+// Many games that the archive never accepts do not keep the others in the store.
+func TestRetentionDeletesBehindUnacceptableGames(t *testing.T) {
+	t.Parallel()
+	f := newRetentionFixture(t)
+	worker := cleanup.NewRetention(cleanup.RetentionDependencies{
+		Store: pickyStore{f.store}, Engine: f.engine, Nodes: f.registry, IsBraked: func() bool { return false },
+	}, cleanup.RetentionConfig{Region: "eu", Node: "n1", Retention: retention, Interval: time.Minute, Rate: 100_000, Clock: func() time.Time { return f.now }})
+	for i := range 200 {
+		f.putRemoved(fmt.Sprintf("bad-%03d", i), "eu", "n1", 3*retention)
+	}
+	for i := range 40 {
+		f.putRemoved(fmt.Sprintf("good-%03d", i), "eu", "n1", 2*retention)
+	}
+	count := 0
+	for range 30 {
+		deleted, _ := worker.Pass(t.Context())
+		count += deleted
+		f.now = f.now.Add(10 * time.Minute)
+	}
+	require.Equal(t, 40, count)
 }
 
 // A game whose first start has failed has an intent and no record. Its node deletes that.
