@@ -7,9 +7,9 @@ import (
 	"galaxy/rtmanager/internal/services/placement"
 )
 
-// currentOfGrowth returns what the game has requested of its node so far if the request is a patch to more than that. It returns nil for
-// any other request: a patch that changes the image only, one of a game that uses no place, and one of a game with an
-// operation in progress, which its node rejects or joins.
+// currentOfGrowth returns what a running game has requested of its node so far, for a patch that requests more. It
+// returns nil for any other request: a patch that changes the image only, one of a game that uses no place, and one of
+// a game with an operation in progress, which its node rejects or joins.
 func currentOfGrowth(request ports.OperationRequest) *node.Resources {
 	if request.Kind != operation.KindPatch || request.Spec == nil || request.Seen == nil {
 		return nil
