@@ -269,24 +269,26 @@ func TestRevocationAtAnotherDaemon(t *testing.T) {
 // regions.
 func TestFirstStartInAnotherRegion(t *testing.T) {
 	t.Parallel()
-	p := startSecuredPair(t)
+	p := startSecuredPair(t, func(cfg *config.Config) { // an image that the node has, so the start is accepted and fails then
+		require.NoError(t, os.WriteFile(filepath.Join(cfg.DataDir, "images", "game", "broken"), []byte("#!/no/such/program\n"), 0o755))
+	})
 	operator, european, american := p.newToken(t, "ops", "operator"), p.newToken(t, "eu", "operator@eu"), p.newToken(t, "us", "reader@us")
-	status, text := operator.send("POST", p.first.API+"/v1/runtimes/g/start", `{"image":"game:none","region":"us","env":{"PASSWORD":"hunter2"}}`)
+	status, text := operator.send("POST", p.first.API+"/v1/runtimes/g/start", `{"image":"game:broken","region":"us","env":{"PASSWORD":"hunter2"}}`)
 	require.Equal(t, 422, status, text)
 	for _, d := range []*runningDaemon{p.first, p.second} {
 		status, text = european.send("GET", d.API+"/v1/runtimes/g/explain", "")
 		require.Equal(t, 403, status, text)
-		require.NotContains(t, text, "no_image")
+		require.NotContains(t, text, "start_failed")
 		status, text = american.send("GET", d.API+"/v1/runtimes/g/explain", "")
 		require.Equal(t, 200, status, text)
-		require.Contains(t, text, "no_image")
+		require.Contains(t, text, "start_failed")
 	}
 	key := "Idempotency-Key: first-start"
-	status, text = operator.send("POST", p.second.API+"/v1/runtimes/replayed/start", `{"image":"game:none"}`, key)
+	status, text = operator.send("POST", p.second.API+"/v1/runtimes/replayed/start", `{"image":"game:broken"}`, key)
 	require.Equal(t, 422, status, text)
-	status, text = european.send("POST", p.first.API+"/v1/runtimes/replayed/start", `{"image":"game:none"}`, key)
+	status, text = european.send("POST", p.first.API+"/v1/runtimes/replayed/start", `{"image":"game:broken"}`, key)
 	require.Equal(t, 403, status, "the outcome of another region: %s", text)
-	status, text = operator.send("POST", p.first.API+"/v1/runtimes/replayed/start", `{"image":"game:none"}`, key)
+	status, text = operator.send("POST", p.first.API+"/v1/runtimes/replayed/start", `{"image":"game:broken"}`, key)
 	require.Equal(t, 422, status, text)
 	const offer = `{"image":"game:1"}`
 	status, text = european.send("POST", p.second.API+"/v1/runtimes/other/offer", offer, "Content-Type: application/json")
