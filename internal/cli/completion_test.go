@@ -51,6 +51,9 @@ func TestCompletionOfNodesAndRegions(t *testing.T) {
 		{[]string{"list", "--node", "n"}, "n1\n:4\n"},
 		{[]string{"watch", "--region", "us"}, ":4\n"},
 		{[]string{"serve", "--node", ""}, ":0\n"},
+		{[]string{"serve", "--auth", ""}, "auto\non\noff\n:4\n"},
+		{[]string{"nodes", "remove", ""}, "eu/n1\n:4\n"},
+		{[]string{"operation", "get", ""}, ":4\n"},
 	} {
 		got := run(t, server, append([]string{"__complete"}, c.words...)...)
 		got.requireCode(t, 0, c.words)

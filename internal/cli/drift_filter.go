@@ -16,6 +16,11 @@ func (f *driftFilter) bind(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&f.regions, "region", nil, "only findings of this `REGION`; repeatable")
 	cmd.Flags().StringSliceVar(&f.nodes, "node", nil, "only findings of this `NODE`; repeatable")
 	cmd.Flags().StringSliceVar(&f.kinds, "kind", nil, "only findings of this `KIND`, such as crashed or orphan; repeatable")
+	kinds := make([]string, 0, len(drift.Kinds()))
+	for _, kind := range drift.Kinds() {
+		kinds = append(kinds, string(kind))
+	}
+	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(kinds, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // apply returns the report with those of its findings that match.

@@ -47,6 +47,14 @@ const (
 	KindUnknown Kind = "unknown"
 )
 
+// Kinds returns all kinds of findings.
+func Kinds() []Kind {
+	return []Kind{
+		KindOrphan, KindExited, KindMissing, KindUnexpectedRun, KindStale, KindDuplicate, KindImage, KindLocation, KindCrashed, KindCrashLoop,
+		KindNotRunning, KindPaused, KindInterrupted, KindOperationOverdue, KindUnhealthy, KindNodeLost, KindUnknown,
+	}
+}
+
 // Action is the action that a finding proposes.
 type Action string
 

@@ -40,6 +40,10 @@ func (s Source) Bind(root *cobra.Command) {
 		switch cmd.Name() {
 		case "cordon", "uncordon", "drain", "pause", "resume":
 			cmd.ValidArgsFunction = s.nodeRefs
+		case "remove":
+			if root.Name() == "nodes" {
+				cmd.ValidArgsFunction = s.nodeRefs
+			}
 		}
 		s.Bind(cmd)
 	}
@@ -49,6 +53,7 @@ func (s Source) Bind(root *cobra.Command) {
 func bindServe(cmd *cobra.Command) {
 	for name, values := range map[string][]string{
 		"engine": {"auto", "docker", "process", "none"}, "log-level": {"debug", "info", "warn", "error"}, "log-format": {"auto", "text", "json"},
+		"auth": {"auto", "on", "off"}, "docker-endpoint": {"published", "container"},
 	} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}

@@ -45,7 +45,7 @@ and output. On a terminal without -t, control characters other than colors are r
 		ValidArgsFunction: c.CompleteGame,
 	}
 	cmd.Flags().BoolVarP(&flags.hasInput, "stdin", "i", false, "pass standard input to the command")
-	cmd.Flags().BoolVarP(&flags.hasTerminal, "tty", "t", false, "run the command on a terminal; standard input must be one")
+	cmd.Flags().BoolVarP(&flags.hasTerminal, "tty", "t", false, "run the command on a terminal; standard input should be one too")
 	cmd.Args = requireGameAndCommand
 	cmd.RunE = c.RunE(func(cmd *cobra.Command, args []string) error {
 		gameID, err := c.SelectGame(cmd.Context(), args[0])

@@ -110,7 +110,7 @@ func (c commands) getOperationCommand() *cobra.Command {
 deleted. --game is required if several games have an operation with this id.`,
 		Example: `  rtmanager operation get 01JZX5C3
   rtmanager operation get 01JZX5C3 --game game-1 -o json`,
-		Args: requireOneID,
+		Args: requireOneID, ValidArgsFunction: completeNothing,
 	}
 	c.bindGame(cmd, &game)
 	cmd.RunE = c.RunE(func(cmd *cobra.Command, args []string) error {
@@ -134,7 +134,7 @@ A stop and a cleanup cannot be undone: start the game after them. To end a game
 instead, use "stop", which preempts the operation.`,
 		Example: `  rtmanager operation cancel 01JZX5C3
   rtmanager operation cancel 01JZX5C3 --game game-1 --reason "wrong image"`,
-		Args: requireOneID,
+		Args: requireOneID, ValidArgsFunction: completeNothing,
 	}
 	c.bindGame(cmd, &game)
 	cmd.Flags().StringVar(&reason, "reason", "", "reason to record in the outcome of the operation")
@@ -155,6 +155,11 @@ func (c commands) bindGame(cmd *cobra.Command, game *string) {
 	_ = cmd.RegisterFlagCompletionFunc("game", func(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 		return c.CompleteGame(cmd, nil, prefix)
 	})
+}
+
+// completeNothing completes no argument, in particular no file name.
+func completeNothing(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveNoFileComp
 }
 
 // withOperation prints the operation that call returns.
