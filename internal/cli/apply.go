@@ -48,7 +48,8 @@ described, which may be nothing:
 
   created      the game is new or was removed, and is started
   configured   its settings or its status have changed: it is patched, started or stopped
-  unchanged    it is as described already
+  unchanged    it is as described already, or is new and its desired status is stopped:
+               such a game has no record until it is started
 
 A change of the image, arguments, environment, limits, ports or secrets runs the game in a
 new container; the previous one is restored if the game does not start. A change of the

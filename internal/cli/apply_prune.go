@@ -31,7 +31,11 @@ func (f *pruneFlags) bind(cmd *cobra.Command, confirms bool) {
 	if confirms {
 		cmd.Flags().BoolVar(&f.isConfirmed, "yes", false, "skip the confirmation of --prune")
 	}
-	cmd.Flags().BoolVar(&f.isEnabled, "prune", false, "also stop and remove the games of the selector -l that the files do not contain")
+	usage := "also show the games of the selector -l that apply --prune would stop and remove"
+	if confirms {
+		usage = "also stop and remove the games of the selector -l that the files do not contain"
+	}
+	cmd.Flags().BoolVar(&f.isEnabled, "prune", false, usage)
 	flags.BindSelector(cmd, &f.selectors)
 }
 

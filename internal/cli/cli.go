@@ -138,6 +138,7 @@ connect to a daemon.`,
 	bindSuggestions(root)
 	groupCommands(root)
 	a.completer().Bind(root)
+	rejectUnknownCommands(root)
 	shortenDefaults(root)
 	return root
 }

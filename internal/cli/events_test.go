@@ -42,7 +42,7 @@ func TestEvents(t *testing.T) {
 		"types":     {args: []string{"--since", "1", "--type", "status_changed,deleted", "--no-headers"}, out: "2026-03-01T12:00:00Z\t4\tstatus_changed\tg\teu/n1\trunning → stopped: maintenance\n", code: 124},
 		"JSON":      {args: []string{"--since", "3", "-o", "json"}, out: `"operation_id":"op1","actor":"ada","reason":"maintenance"`, code: 124},
 		"now":       {code: 124},
-		"type":      {args: []string{"--type", "upserted"}, err: "no type of events", code: 2},
+		"type":      {args: []string{"--type", "upserted"}, err: "not a type of events; use one of created, node_lost,", code: 2},
 		"since":     {args: []string{"--since", "-1"}, err: "must not be negative", code: 2},
 		"future":    {args: []string{"--since", "99"}, err: "revision", code: 1},
 		"two games": {args: []string{"a", "b"}, err: "accepts one GAME", code: 2},

@@ -55,7 +55,8 @@ func exitCodesTopic() *cobra.Command {
     3  conflict: the record is not as expected, by status, container or
        revision, and the message contains the current record; or the operation
        is not possible in the game's state, or another one is in progress
-    4  the game has no record, or there is no such token, role or store
+    4  the game has no record, or there is no such node, operation,
+       rollout, secret, token, role or store
     5  the daemon, its store, the game's node or its engine is unreachable, or
        another store; a part of the result is missing without --allow-partial
   124  --timeout expired; an operation continues

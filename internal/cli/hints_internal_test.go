@@ -58,12 +58,13 @@ func failures() map[string]struct {
 	transition := func(err error) error { return exit.WriteError{Err: err, To: runtime.StatusStopped} }
 	urlErr := &url.Error{Op: "Get", URL: "http://x", Err: errors.New("connection refused")}
 	return map[string]failure{
-		"usage":        {exit.UsageError{Err: errors.New("x")}, exit.Usage, "list", ""},
-		"usage to see": {exit.UsageError{Err: errors.New("x"), See: "rtmanager list"}, exit.Usage, "list", "see `rtmanager list --help`"},
-		"invalid":      {&runtime.InvalidError{Field: "status", Reason: "is required"}, exit.Usage, "put", ""},
-		"transition":   {&runtime.TransitionError{From: runtime.StatusRemoved, To: runtime.StatusRunning}, exit.Usage, "set-status", ""},
-		"network":      {&runtime.InvalidError{Field: "network", Reason: "is not allowed"}, exit.Usage, "start", "`rtmanager serve --docker-allow-network`"},
-		"not found":    {runtime.ErrNotFound, exit.NotFound, "get", "`rtmanager list`"},
+		"usage":             {exit.UsageError{Err: errors.New("x")}, exit.Usage, "list", ""},
+		"usage to see":      {exit.UsageError{Err: errors.New("x"), See: "rtmanager list"}, exit.Usage, "list", "see `rtmanager list --help`"},
+		"invalid":           {&runtime.InvalidError{Field: "status", Reason: "is required"}, exit.Usage, "put", ""},
+		"unknown operation": {operation.ErrUnknownOperation, exit.NotFound, "operation", "`rtmanager operations` lists"},
+		"transition":        {&runtime.TransitionError{From: runtime.StatusRemoved, To: runtime.StatusRunning}, exit.Usage, "set-status", ""},
+		"network":           {&runtime.InvalidError{Field: "network", Reason: "is not allowed"}, exit.Usage, "start", "`rtmanager serve --docker-allow-network`"},
+		"not found":         {runtime.ErrNotFound, exit.NotFound, "get", "`rtmanager list`"},
 
 		"conflict of status":         {transition(newConflict(runtime.PreconditionStatus, runtime.StatusRunning, 7)), exit.Conflict, "set-status", "--from running"},
 		"conflict with equal status": {transition(newConflict(runtime.PreconditionStatus, runtime.StatusStopped, 7)), exit.Conflict, "set-status", "the game is already stopped"},

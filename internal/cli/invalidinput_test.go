@@ -67,6 +67,10 @@ func TestInvalidArguments(t *testing.T) {
 		"file as argument":    {[]string{"put", "game.yaml"}, `put takes no arguments, got "game.yaml"`},
 		"empty file":          {[]string{"put", "-f", ""}, "--filename is empty; give it a value or omit it"},
 		"no statuses":         {setStatus(), `set-status requires --from and --to`},
+		"unknown of rollout":  {[]string{"rollout", "frobnicate"}, `rollout has no command "frobnicate"; use one of delete, list, pause`},
+		"unknown of cert":     {[]string{"cert", "frobnicate"}, `cert has no command "frobnicate"; use one of init, issue, list`},
+		"unknown of etcd":     {[]string{"etcd", "frobnicate"}, `etcd has no command "frobnicate"; use one of bootstrap`},
+		"node in two regions": {[]string{"start", "g", "--image", "game:1", "--node", "us/n1", "--region", "eu"}, `--node us/n1 is not in --region eu`},
 		"no shell":            {[]string{"completion"}, "completion requires one shell: bash, zsh, fish, powershell"},
 		"unknown shell":       {[]string{"completion", "tcsh"}, "use one of bash, zsh, fish, powershell"},
 

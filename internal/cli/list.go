@@ -45,8 +45,9 @@ func (a *app) listCommand() *cobra.Command {
 		Aliases: []string{"ls"},
 		Short:   "List records at one revision",
 		Long: `List shows the records of games that are not removed; with --all, or with --status
-removed, also those of removed games. With -o json or yaml it prints every record, as the
-API does. The whole list is at one revision, however long it is.
+removed, also those of removed games. With -o json, yaml, jsonpath, go-template or
+custom-columns it prints every record, as the API does; -o name lists the games of the table.
+The whole list is at one revision, however long it is.
 
 Corrupt values are reported on standard error after the list, with exit code 1.
 With -o json the output is the API's object, {"revision":…,"items":[…]}, and each item
@@ -162,7 +163,7 @@ func (a *app) list(ctx context.Context, flags listFlags) error {
 		a.printMessagef("list", "%s hidden; --all shows them", render.Count(hidden, "removed game"))
 	}
 	if list.Next != "" {
-		a.printMessagef("list", "showing the first %d record(s) (--limit)", flags.limit)
+		a.printMessagef("list", "showing the first %s (--limit)", render.Count(flags.limit, "record"))
 	}
 	return a.reportCorrupt(list.Corrupt)
 }

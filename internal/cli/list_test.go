@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
+	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/memstore"
@@ -43,7 +44,7 @@ func TestListFollowsItsPages(t *testing.T) {
 		got = run(t, server, "list", "--no-headers", "--limit", limit)
 		got.requireCode(t, 0, limit)
 		require.Equal(t, want, strings.Count(got.out, "\n"), "--limit %s", limit)
-		require.Equal(t, "rtmanager: list: showing the first "+limit+" record(s) (--limit)\n", got.err)
+		require.Equal(t, "rtmanager: list: showing the first "+render.Count(want, "record")+" (--limit)\n", got.err)
 	}
 	got = run(t, server, "list", "--no-headers", "--limit", "1300")
 	got.requireCode(t, 0, "1300")

@@ -48,7 +48,7 @@ and with 0 only if it does not exist; otherwise it is a conflict. With --if-unch
 revision is that of the record in the file, as get and list print it; without the flag a
 revision in the file is ignored.`,
 		Example: `  rtmanager put -f game-1.yaml
-  rtmanager get game-1 -o json | jq '.region = "eu-2"' | rtmanager put --if-unchanged -f -
+  rtmanager get game-1 -o json | jq '.labels.env = "prod"' | rtmanager put --if-unchanged -f -
   rtmanager put -f game-1.yaml --if-revision 0        # only if it does not exist
   rtmanager list -o yaml > all.yaml && rtmanager put -f all.yaml --server http://other:8080`,
 		Args: requireNoArguments,
@@ -169,9 +169,14 @@ func (a *app) readRecords(file string) ([]runtime.VersionedRecord, error) {
 
 // readFile reads the file of -f, or standard input for a dash.
 func (a *app) readFile(file, content string) ([]byte, error) {
+	return a.readFlagFile("-f", file, content)
+}
+
+// readFlagFile reads the file of the flag, or standard input for a dash.
+func (a *app) readFlagFile(flag, file, content string) ([]byte, error) {
 	text, err := a.readSource(file)
 	if err != nil {
-		return nil, fmt.Errorf("%w; -f requires a file with %s, or - for standard input", err, content)
+		return nil, fmt.Errorf("%w; "+flag+" requires a file with %s, or - for standard input", err, content)
 	}
 	return text, nil
 }

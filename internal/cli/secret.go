@@ -123,7 +123,7 @@ func (a *app) readSecretValues(file string, pairs []string) (secret.Values, erro
 	texts := map[string]string{}
 	fromInput := 0
 	if file != "" {
-		variables, err := a.readDotenv(file)
+		variables, err := a.readDotenv("--from-file", file)
 		if err != nil {
 			return nil, err
 		}
@@ -160,9 +160,9 @@ func countInput(file string) int {
 	return 0
 }
 
-// readDotenv reads a file of variables. The error contains no value.
-func (a *app) readDotenv(file string) (map[string]string, error) {
-	text, err := a.readFile(file, "one KEY=VALUE per line")
+// readDotenv reads the file of variables of a flag. The error contains no value.
+func (a *app) readDotenv(flag, file string) (map[string]string, error) {
+	text, err := a.readFlagFile(flag, file, "one KEY=VALUE per line")
 	if err != nil {
 		return nil, err
 	}

@@ -209,13 +209,13 @@ func TestStartWithSecrets(t *testing.T) {
 	require.Equal(t, "PASSWORD="+secretMarker+"\n", run(t, server, "secret", "get", "game.g", "--reveal").out)
 
 	for want, args := range map[string][]string{
-		"line 1 is not NAME=VALUE":          {"g", "--image", "game:1", "--env-from-file", writeFile(t, "env", secretMarker)},
-		"which is not the name of a secret": {"g", "--image", "game:1", "--secret", "UPPER"},
-		"a secret has 1 to":                 {"g", "--image", "game:1", "--env-from-file", writeFile(t, "env", "# nothing")},
-		"credentials of a registry":         {"g", "--image", "game:1", "--secret", "registry.docker.io"},
-		"cannot both be standard input":     {"g", "-f", "-", "--env-from-file", "-"},
-		"contain \"db\" twice":              {"g", "--image", "game:1", "--secret", "db", "--secret", "db"},
-		"requires a file with one KEY=VAL":  {"g", "--image", "game:1", "--env-from-file", env + "-none"},
+		"line 1 is not NAME=VALUE":                         {"g", "--image", "game:1", "--env-from-file", writeFile(t, "env", secretMarker)},
+		"which is not the name of a secret":                {"g", "--image", "game:1", "--secret", "UPPER"},
+		"a secret has 1 to":                                {"g", "--image", "game:1", "--env-from-file", writeFile(t, "env", "# nothing")},
+		"credentials of a registry":                        {"g", "--image", "game:1", "--secret", "registry.docker.io"},
+		"cannot both be standard input":                    {"g", "-f", "-", "--env-from-file", "-"},
+		"contain \"db\" twice":                             {"g", "--image", "game:1", "--secret", "db", "--secret", "db"},
+		"--env-from-file requires a file with one KEY=VAL": {"g", "--image", "game:1", "--env-from-file", env + "-none"},
 	} {
 		got := run(t, server, append([]string{"start"}, args...)...)
 		require.NotZero(t, got.code, args)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +14,9 @@ import (
 	"galaxy/rtmanager/internal/cli/internal/exit"
 	"galaxy/rtmanager/internal/cli/internal/flags"
 	"galaxy/rtmanager/internal/cli/internal/manifest"
+	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/cli/internal/selection"
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/domain/secret"
@@ -197,7 +200,11 @@ func (a *app) readStartRequest(cmd *cobra.Command, specFlags flags.Spec, args []
 	if err != nil {
 		return startRequest{}, err
 	}
-	request := startRequest{labels: labels, metadata: cmp.Or(metadata, file.Metadata), variables: variables, pull: file.Pull, region: cmp.Or(specFlags.Region, file.Region), node: cmp.Or(specFlags.Node, file.Node)}
+	region, name, err := splitNode(cmp.Or(specFlags.Region, file.Region), cmp.Or(specFlags.Node, file.Node))
+	if err != nil {
+		return startRequest{}, err
+	}
+	request := startRequest{labels: labels, metadata: cmp.Or(metadata, file.Metadata), variables: variables, pull: file.Pull, region: region, node: name}
 	if !hasSpec && !changed {
 		return request, nil
 	}
@@ -210,12 +217,27 @@ func (a *app) readStartRequest(cmd *cobra.Command, specFlags flags.Spec, args []
 	return request, nil
 }
 
+// splitNode returns the region and the name of a node that may be REGION/NODE.
+func splitNode(region, name string) (string, string, error) {
+	if !strings.Contains(name, "/") {
+		return region, name, nil
+	}
+	ref, err := node.ParseRef(name)
+	if err != nil {
+		return "", "", exit.UsageError{Err: err}
+	}
+	if region != "" && region != ref.Region {
+		return "", "", exit.UsageError{Err: fmt.Errorf("--node %s is not in --region %s", render.Value(name), render.Value(region))}
+	}
+	return ref.Region, ref.Name, nil
+}
+
 // readGameSecret returns the variables of --env-from-file, nil without the flag.
 func (a *app) readGameSecret(specFlags flags.Spec) (secret.Values, error) {
 	if specFlags.EnvFile == "" {
 		return nil, nil
 	}
-	texts, err := a.readDotenv(specFlags.EnvFile)
+	texts, err := a.readDotenv("--env-from-file", specFlags.EnvFile)
 	if err != nil {
 		return nil, err
 	}

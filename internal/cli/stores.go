@@ -149,7 +149,7 @@ func (a *app) listAllStores(ctx context.Context, flags listFlags) error {
 		a.printMessagef("list", "%s hidden; --all shows them", render.Count(hidden, "removed game"))
 	}
 	if list.Continue != "" {
-		a.printMessagef("list", "showing the first %d record(s) (--limit)", flags.limit)
+		a.printMessagef("list", "showing the first %s (--limit)", render.Count(flags.limit, "record"))
 	}
 	return a.reportCorrupt(list.PortsPage().Corrupt)
 }

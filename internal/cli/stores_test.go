@@ -148,7 +148,7 @@ func TestListOfAllStores(t *testing.T) {
 	r = run(t, eu.server, "list", "--all-stores", "--limit", "5", "--no-headers")
 	r.requireCode(t, 0, "list")
 	require.Equal(t, 5, strings.Count(r.out, "\n"))
-	require.Contains(t, r.err, "showing the first 5 record(s)")
+	require.Contains(t, r.err, "showing the first 5 records")
 	r = run(t, us.server, "list", "--all-stores", "--no-headers")
 	r.requireCode(t, 0, "a daemon that federates no store")
 	require.Equal(t, 4, strings.Count(r.out, "\n"))

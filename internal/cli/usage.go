@@ -61,6 +61,31 @@ func rewordUsage(cmd *cobra.Command, err error) error {
 	return err
 }
 
+// rejectUnknownCommands makes each command that only has commands of its own reject another name,
+// for which cobra would print the help and report success.
+func rejectUnknownCommands(parent *cobra.Command) {
+	for _, cmd := range parent.Commands() {
+		if cmd.HasSubCommands() && !cmd.Runnable() {
+			cmd.Args = requireKnownCommand
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+		rejectUnknownCommands(cmd)
+	}
+}
+
+func requireKnownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	return fmt.Errorf("%s has no command %q; use one of %s", cmd.Name(), args[0], strings.Join(names, ", "))
+}
+
 // commandError is the error of a command that has run. Its text names the command and
 // its arguments once.
 type commandError struct {

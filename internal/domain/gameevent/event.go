@@ -2,6 +2,7 @@ package gameevent
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -45,7 +46,16 @@ func ParseType(field, name string) (Type, error) {
 			return t, nil
 		}
 	}
-	return "", &runtime.InvalidError{Field: field, Reason: fmt.Sprintf("%.64q is no type of events; use one of %v", name, Types())}
+	return "", &runtime.InvalidError{Field: field, Reason: fmt.Sprintf("%.64q is not a type of events; use one of %s", name, typeNames())}
+}
+
+// typeNames returns the names of all types, separated by commas.
+func typeNames() string {
+	names := make([]string, 0, len(Types()))
+	for _, t := range Types() {
+		names = append(names, string(t))
+	}
+	return strings.Join(names, ", ")
 }
 
 // Result is the result of an operation.

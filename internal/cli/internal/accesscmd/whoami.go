@@ -37,14 +37,14 @@ this client, how they were proven and until when, and the roles.`,
 
 func (c commands) canICommand() *cobra.Command {
 	var question httpclient.Question
-	verbs := slices.Concat([]string{"read", "operate", "admin"}, []string{"start", "stop", "restart", "patch", "cleanup", "delete", "put", "set-status"})
+	verbs := slices.Concat([]string{"read", "operate", "exec", "admin"}, []string{"start", "stop", "restart", "patch", "cleanup", "delete", "put", "set-status"})
 	cmd := &cobra.Command{
 		Use:   "can-i VERB [GAME]",
 		Short: "Report whether the caller has a permission",
 		Long: `Can-i reports whether the caller, or with --as another subject, may do something, and changes
 nothing. It prints yes and exits with 0, or prints no and exits with 1.
 
-VERB is read, operate or admin, or a command such as stop. Without GAME the question is
+VERB is read, operate, exec or admin, or a command such as stop. Without GAME the question is
 whether it is permitted for any game, and with --region, for any game of the region. --as does
 not know the groups of the subject, and only administrators may use it.`,
 		Example: `  rtmanager can-i stop chess-17

@@ -26,7 +26,7 @@ const (
 
 func (c commands) certCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "cert",
+		Use:   "cert COMMAND",
 		Short: "Make a small certificate authority, and issue and renew its certificates",
 		Long: `Cert makes certificates for those without a certificate authority of their own. It works
 on a directory of files and connects to no daemon. Keep the directory on one machine

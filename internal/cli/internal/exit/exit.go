@@ -48,7 +48,8 @@ func Code(err error) int {
 		errors.Is(err, membership.ErrUnsafe), errors.Is(err, rollout.ErrState):
 		return Conflict
 	case errors.Is(err, runtime.ErrNotFound), errors.Is(err, secret.ErrNotFound), errors.Is(err, access.ErrUnknownSubject), errors.Is(err, membership.ErrNotFound),
-		errors.Is(err, federation.ErrUnknownStore), errors.Is(err, rollout.ErrNotFound):
+		errors.Is(err, federation.ErrUnknownStore), errors.Is(err, rollout.ErrNotFound),
+		errors.Is(err, operation.ErrUnknownOperation):
 		return NotFound
 	case errors.Is(err, runtime.ErrUnavailable), errors.Is(err, node.ErrUnreachable), errors.Is(err, container.ErrEngineUnavailable), errors.Is(err, membership.ErrNoQuorum),
 		errors.Is(err, runtime.ErrPartial), errors.Is(err, federation.ErrUnusable):

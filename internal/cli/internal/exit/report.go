@@ -116,6 +116,8 @@ func (r Reporter) Hint(err error) string {
 		return "`rtmanager stop`, `start` and `cleanup` change the game; --record-only changes its record nevertheless"
 	case errors.Is(err, node.ErrUnreachable):
 		return "`rtmanager nodes` lists the nodes that are present and their addresses, which `rtmanager serve --advertise` sets"
+	case errors.Is(err, operation.ErrUnknownOperation):
+		return "`rtmanager operations` lists the operations in progress, and `rtmanager operations GAME` the recent ones of a game"
 	case errors.Is(err, secret.ErrNotFound), errors.Is(err, secret.ErrUnresolved):
 		return "`rtmanager secret list` lists the secrets"
 	case errors.Is(err, secret.ErrNoKeys):

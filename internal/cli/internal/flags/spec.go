@@ -47,7 +47,7 @@ func (f *Spec) Bind(cmd *cobra.Command) {
 	flags.StringVarP(&f.File, "filename", "f", "", "`FILE` that describes how to run the game, - for standard input")
 	flags.StringVar(&f.image, "image", "", "`IMAGE` to run, such as gameserver:1.0.0")
 	flags.StringVar(&f.Region, "region", "", "`REGION` to start the game in, if it has no node yet")
-	flags.StringVar(&f.Node, "node", "", "`NODE` to start the game on, if it has none yet")
+	flags.StringVar(&f.Node, "node", "", "`NODE` to start the game on, if it has none yet: REGION/NODE, or a node of --region")
 	flags.StringArrayVar(&f.env, "env", nil, "environment variable of the game, `NAME=VALUE`, repeatable; not for secrets")
 	flags.StringArrayVar(&f.labels, "label", nil, "label of the game, `KEY=VALUE`, repeatable; they replace the current labels of the game")
 	flags.StringVar(&f.Metadata, "metadata", "", "metadata of the game, a `JSON` object; it replaces the current metadata of the game")

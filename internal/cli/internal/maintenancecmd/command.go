@@ -85,10 +85,19 @@ func findNode(ctx context.Context, client *httpclient.Client, text string) (node
 	return node.Ref{}, exit.UsageError{Err: fmt.Errorf("%q is the name of several nodes; use one of %s", text, strings.Join(names, ", "))}
 }
 
+// unknownError is runtime.ErrNotFound for a node or region; its text does not speak of a game.
+type unknownError struct{ err error }
+
+func (e unknownError) Error() string {
+	return strings.TrimSuffix(e.err.Error(), ": "+runtime.ErrNotFound.Error())
+}
+
+func (e unknownError) Unwrap() error { return e.err }
+
 // adviseUnknown adds the hint for a node or region that does not exist.
 func adviseUnknown(err error) error {
 	if errors.Is(err, runtime.ErrNotFound) {
-		return exit.HintError{Err: err, Hint: "`rtmanager nodes` lists the nodes"}
+		return exit.HintError{Err: unknownError{err}, Hint: "`rtmanager nodes` lists the nodes"}
 	}
 	return err
 }

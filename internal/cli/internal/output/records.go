@@ -88,7 +88,7 @@ func (p *Printer) Page(page ports.Page) error {
 func (p *Printer) recordTable(records []runtime.VersionedRecord) *render.Table {
 	t := &render.Table{Header: []string{"GAME", "STATUS", "HEALTH", "REGION", "NODE", "CONTAINER", "IMAGE", "AGE"}}
 	if p.isWide() {
-		t.Header = append(t.Header, "WANTED", "RESTARTS", "OPERATION", "CHANGED", "REVISION", "GENERATION", "ENDPOINT", "PORTS", "NETWORK", "STATE-PATH")
+		t.Header = append(t.Header, "DESIRED", "RESTARTS", "OPERATION", "CHANGED", "REVISION", "GENERATION", "ENDPOINT", "PORTS", "NETWORK", "STATE-PATH")
 	}
 	for _, key := range p.LabelColumns {
 		t.Header = append(t.Header, strings.ToUpper(key[strings.LastIndex(key, "/")+1:]))
@@ -163,7 +163,7 @@ func (p *Printer) fieldTable(v runtime.VersionedRecord) *render.Table {
 	}
 	text("Game", r.GameID)
 	text("Status", StatusText(r))
-	text("Wanted", string(r.DesiredStatus))
+	text("Desired", string(r.DesiredStatus))
 	if r.HealthSince != nil {
 		t.Add("Health:", fmt.Sprintf("%s (for %s)", render.Value(string(r.Health)), p.age(*r.HealthSince)))
 	}

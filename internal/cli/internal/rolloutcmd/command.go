@@ -42,7 +42,7 @@ type commands struct{ Host }
 func Command(host Host) *cobra.Command {
 	c := commands{host}
 	cmd := &cobra.Command{
-		Use:   "rollout",
+		Use:   "rollout COMMAND",
 		Short: "Change the image of many games, a few at a time",
 		Long: `Rollout changes the image of many running games, a few at a time. The daemons carry it
 out: it continues without the command, and when the daemon that started it stops. It can be
@@ -160,7 +160,7 @@ deleted after seven days, and beyond the newest 100.`,
 
 func requireID(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return exit.UsageError{Err: fmt.Errorf("%s requires the ID of one rollout, got %d arguments", cmd.Name(), len(args))}
+		return exit.UsageError{Err: fmt.Errorf("rollout %s requires the ID of one rollout, got %d arguments", cmd.Name(), len(args))}
 	}
 	return nil
 }

@@ -75,7 +75,7 @@ with 0 only if the rollout completes without a failure.`,
 // complete validates the flags and completes the request.
 func (f *startFlags) complete(cmd *cobra.Command) error {
 	if f.request.Image == "" {
-		return errors.New("start requires --image")
+		return errors.New("--image is required, for example gameserver:1.0.1")
 	}
 	for name, values := range map[string][]string{
 		flags.SelectorFlag: f.selectors, "region": f.request.Regions, "node": f.request.Nodes, "current-image": f.request.Images, "game-prefix": {f.request.GamePrefix},
@@ -90,7 +90,7 @@ func (f *startFlags) complete(cmd *cobra.Command) error {
 	}
 	f.request.Selector = strings.Join(f.selectors, ",")
 	if f.request.HasFilter() == f.request.All {
-		return errors.New("start requires either filters, such as -l env=prod or --region eu, or --all")
+		return errors.New("either filters, such as -l env=prod or --region eu, or --all are required")
 	}
 	return f.spec().Validate()
 }

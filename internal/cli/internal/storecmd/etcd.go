@@ -22,7 +22,7 @@ import (
 
 func (c commands) etcdCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "etcd",
+		Use:   "etcd COMMAND",
 		Short: "Prepare an external etcd for daemons",
 		Long: `Etcd prepares an external etcd cluster for daemons. It connects to etcd and to no
 daemon.`,
