@@ -145,7 +145,7 @@ func TestWatchesShowGamesWithTheLabels(t *testing.T) {
 	s.labeled("other", "c")
 	s.labeled("other", "a")
 	s.labeled("own", "b")
-	got := stream.expect("upserted other 5", "deleted own 6")
+	got := stream.expectChanges("upserted other 5", "deleted own 6")
 	require.Nil(t, got[0].Before)
 	require.Nil(t, got[1].After)
 	require.NotContains(t, got[1].raw, `"b"`)

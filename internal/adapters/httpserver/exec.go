@@ -74,12 +74,15 @@ func (s *Server) runCommand(ctx context.Context, w http.ResponseWriter, r *http.
 	if err := trail.start(); err != nil {
 		return err
 	}
+	ctx, end, err := s.running.Begin(ctx)
+	if err != nil {
+		return problem.ErrShuttingDown
+	}
+	defer end()
 	session, err := execstream.Upgrade(w, r, execstream.Config{Ping: s.cfg.Heartbeat, IdleTimeout: s.cfg.CommandIdleTimeout})
 	if err != nil || session == nil {
 		return err
 	}
-	s.running.Add(1)
-	defer s.running.Done()
 	exitCode, err := session.Run(ctx, container.Command{Args: in.Command, HasTerminal: in.TTY}, in.Stdin, func(ctx context.Context, command container.Command) (int, error) {
 		return s.cfg.Games.Exec(ctx, in.GameID, command)
 	})

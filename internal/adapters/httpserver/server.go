@@ -20,6 +20,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/stream"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/lifetime"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -58,7 +59,7 @@ type Server struct {
 	// commands counts the commands in games of this node; running waits for those that have a WebSocket, whose
 	// connections http.Server does not wait for.
 	commands    slots
-	running     sync.WaitGroup
+	running     *lifetime.Lifetime
 	connections *connlimit.Limiter
 	limits      callerLimits
 	// forced has the forcedDeletion of the latest successful ones.
@@ -94,6 +95,7 @@ func New(store Store, cfg Config) (*Server, error) {
 		streams:      slots{limit: cfg.MaxStreams},
 		operations:   slots{limit: cfg.MaxOperations},
 		commands:     slots{limit: cfg.MaxCommands},
+		running:      lifetime.New(context.Background()),
 		limits:       newCallerLimits(cfg, metrics),
 		events:       stream.NewEventCache(),
 		eventDetails: eventdetails.New(store, cfg.Intents),
@@ -170,7 +172,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 func (s *Server) waitCommands(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {
-		s.running.Wait()
+		s.running.Close(problem.ErrShuttingDown)
 		close(done)
 	}()
 	select {

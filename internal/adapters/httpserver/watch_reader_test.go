@@ -133,6 +133,21 @@ func (s *watchReader) expect(want ...string) []element {
 	return got
 }
 
+// expectChanges is expect without the bookmarks, which an idle stream has at any time.
+func (s *watchReader) expectChanges(want ...string) []element {
+	s.t.Helper()
+	var got []element
+	for len(got) < len(want) {
+		e := s.next()
+		if string(e.Type) == api.TypeBookmark {
+			continue
+		}
+		require.Equal(s.t, want[len(got)], e.brief(), "change %d of the stream: %s", len(got)+1, e.raw)
+		got = append(got, e)
+	}
+	return got
+}
+
 // end fails if the stream does not end here.
 func (s *watchReader) end() {
 	s.t.Helper()
