@@ -48,9 +48,10 @@ var allowed = map[string][]string{
 	"api":   {"domain/", "ports"},
 	"etcd":  {"domain/"},
 
-	"daemonhttp": {"domain/access", "domain/audit", "api"},
-	"envelope":   {"domain/secret"},
-	"gameports":  {"domain/runtime"},
+	"daemonhttp":   {"domain/access", "domain/audit", "api"},
+	"envelope":     {"domain/secret"},
+	"gameports":    {"domain/runtime"},
+	"imageversion": {},
 
 	"etcdauth":    {"etcd"},
 	"etcdcluster": {"domain/", "etcd"},
@@ -104,7 +105,7 @@ var allowed = map[string][]string{
 	"adapters/httpserver/internal/logstream":    {"domain/container"},
 	"adapters/httpserver/gen":                   {"domain/", "api", "adapters/httpserver", "adapters/httpserver/internal/request", "adapters/httpserver/internal/callers"},
 
-	"services/lifecycle": {"domain/", "ports", "gameports"},
+	"services/lifecycle": {"domain/", "ports", "gameports", "imageversion"},
 	"services/explain":   {"domain/", "ports"},
 	"services/placement": {"domain/", "ports", "gameports"},
 	"services/inspect":   {"domain/", "ports"},
@@ -113,7 +114,7 @@ var allowed = map[string][]string{
 	"services/cluster":   {"domain/", "ports", "services/placement"},
 	"services/secrets":   {"domain/", "ports", "envelope"},
 	"services/regions":   {"domain/", "ports"},
-	"services/rollouts":  {"domain/", "ports"},
+	"services/rollouts":  {"domain/", "ports", "imageversion"},
 
 	"services/maintenance": {"domain/", "ports"},
 	"workers/drain":        {"domain/", "ports", "services/maintenance", "services/placement"},

@@ -99,7 +99,7 @@ func rolloutRoutes() []Route {
 			Method: http.MethodPost, Path: rolloutsPath, ID: "start-rollout", Tag: tag,
 			Summary:     "Change the image of many running games, a few at a time",
 			Description: "Responds when the rollout is stored. The daemons carry it out; the caller must have the permission operate for each game, also when it is changed.",
-			Responses:   started, Codes: codes(changeCodes, bodyCodes(), []api.Code{api.CodeIdempotencyKeyReused, api.CodeCompacted}),
+			Responses:   started, Codes: codes(changeCodes, bodyCodes(), []api.Code{api.CodeIdempotencyKeyReused, api.CodeCompacted, api.CodeRejected}),
 		}, (*Server).startRollout),
 		withHandler(Route{
 			Method: http.MethodGet, Path: rolloutPath, ID: "get-rollout", Tag: tag,

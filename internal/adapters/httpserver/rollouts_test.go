@@ -102,7 +102,7 @@ func TestRightsOfRolloutsByLabels(t *testing.T) {
 		list = append(list, found.Record)
 	}
 	labeled, other := s.token("labeled", "operator/team=a"), s.token("other", "operator/team=b")
-	started := s.send("POST", "/v1/rollouts", labeled, `{"image":"game:9.9.9","all":true}`)
+	started := s.send("POST", "/v1/rollouts", labeled, `{"image":"game:1.2.9","all":true}`)
 	require.Equal(t, 201, started.StatusCode, started.body)
 	path := started.Header.Get("Location")
 	requireStatus := func(want int, headers string) {

@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
-
-	"golang.org/x/mod/semver"
 
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/imageversion"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -125,7 +123,7 @@ func planPatch(op operation.Operation, request ports.OperationRequest, state gam
 	if isSameImage && isKept {
 		return op, nil
 	}
-	if err := checkCompatible(state.record.CurrentImageRef, image); !isSameImage && err != nil && !request.Force {
+	if err := imageversion.CheckCompatible(state.record.CurrentImageRef, image); !isSameImage && err != nil && !request.Force {
 		return op, state.rejectedError(request, err.Error()+"; force the patch to allow it")
 	}
 	op.Spec.Image = image
@@ -199,41 +197,4 @@ func hasSameOtherSettings(a, b operation.Spec) bool {
 		a.Requests() == b.Requests() && a.Placement == b.Placement &&
 		a.SpreadBy == b.SpreadBy && a.SpreadGroup == b.SpreadGroup &&
 		maps.Equal(a.NodeSelector, b.NodeSelector) && slices.Equal(a.Tolerations, b.Tolerations)
-}
-
-// checkCompatible returns an error unless the images differ at most in the patch version.
-func checkCompatible(from, to string) error {
-	oldName, oldVersion := splitImage(withoutDefaultRegistry(from))
-	newName, newVersion := splitImage(withoutDefaultRegistry(to))
-	switch {
-	case oldName != newName:
-		return fmt.Errorf("%s is another image than %s", to, from)
-	case !semver.IsValid(oldVersion) || !semver.IsValid(newVersion):
-		return fmt.Errorf("%s and %s cannot be compared: both need a version such as :1.2.3", from, to)
-	case semver.MajorMinor(oldVersion) != semver.MajorMinor(newVersion):
-		return fmt.Errorf("%s is another major or minor version than %s", to, from)
-	}
-	return nil
-}
-
-// withoutDefaultRegistry removes what Docker adds to a short name: docker.io/library/x:1 is
-// x:1.
-func withoutDefaultRegistry(image string) string {
-	for _, prefix := range []string{"docker.io/", "index.docker.io/"} {
-		if name, hasPrefix := strings.CutPrefix(image, prefix); hasPrefix {
-			return strings.TrimPrefix(name, "library/")
-		}
-	}
-	return image
-}
-
-// splitImage splits an image reference into its name and its version in semver form,
-// v1.2.3.
-func splitImage(image string) (name, version string) {
-	name, _, _ = strings.Cut(image, "@")
-	at := strings.LastIndexByte(name, ':')
-	if at < 0 || strings.Contains(name[at:], "/") { // the colon of a registry's port
-		return name, ""
-	}
-	return name[:at], "v" + strings.TrimPrefix(name[at+1:], "v")
 }

@@ -102,26 +102,6 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-func TestCompatible(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		from, to string
-		want     bool
-	}{
-		{"a:1.2.3", "a:1.2.9", true},
-		{"a:v1.2.3", "a:1.2.4", true},
-		{"r:5000/x/a:1.2.3", "r:5000/x/a:1.2.4", true},
-		{"a:1.2.3@sha256:00", "a:1.2.4", true},
-		{"r:5000/a", "r:5000/a", false},
-		{"a:1.2.3", "a:1.3.3", false},
-		{"a:1", "b:1", false},
-		{"", "a:1", false},
-	} {
-		err := checkCompatible(tt.from, tt.to)
-		require.Equal(t, tt.want, err == nil, "%s to %s: %v", tt.from, tt.to, err)
-	}
-}
-
 func TestContainerNamesAreUnique(t *testing.T) {
 	t.Parallel()
 	require.Regexp(t, `^rtm-a-b-[0-9a-f]{12}-g3$`, containerName("store", "a/b", 3))

@@ -9,6 +9,7 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/rollout"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/imageversion"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -38,6 +39,8 @@ func (s *Service) Plan(ctx context.Context, request ports.RolloutRequest) ([]rol
 // Errors:
 //   - runtime.ErrInvalid for an invalid image or number, and for a selection without a game or
 //     with more than rollout.MaxGames,
+//   - operation.ErrRejected without force if a game has an image of another major or minor version, or one that cannot
+//     be compared,
 //   - rollout.ErrOverlap if a game is part of another rollout that has not ended,
 //   - operation.ErrIDReused for the idempotency key of another request,
 //   - the error of Authorize, and the errors of the store.
@@ -159,7 +162,23 @@ func (s *Service) selectGames(ctx context.Context, request ports.RolloutRequest)
 			}
 		}
 	}
-	return records, nil
+	return records, checkImages(records, request.Spec)
+}
+
+// checkImages returns an *operation.RejectedError for the first game whose patch to the image would be rejected.
+func checkImages(records []runtime.RuntimeRecord, spec rollout.Spec) error {
+	if spec.Force {
+		return nil
+	}
+	for _, record := range records {
+		if record.CurrentImageRef == spec.Image {
+			continue
+		}
+		if err := imageversion.CheckCompatible(record.CurrentImageRef, spec.Image); err != nil {
+			return &operation.RejectedError{GameID: record.GameID, Operation: "rollout", Status: record.Status, Reason: fmt.Sprintf("game %s: %v; force the rollout to allow it", record.GameID, err)}
+		}
+	}
+	return nil
 }
 
 // gamesOf returns the games of a new rollout.

@@ -32,7 +32,8 @@ func (c commands) startCommand() *cobra.Command {
 		Short: "Start to change the image of the games that filters select",
 		Long: `Start gives the running games that the filters select at this moment a new image, as patch
 does: a game whose new container fails gets its previous one back. Games that are stopped,
-removed or deleted in the meantime are skipped.
+removed or deleted in the meantime are skipped. If the image is of another major or minor
+version for one of the games, --force is required.
 
 It changes --max-parallel games at a time. With --max-unavailable it begins no further game
 while that many games of the rollout are not ready, including those that are being changed.
