@@ -3,6 +3,7 @@ package ports
 import (
 	"context"
 	"slices"
+	"time"
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -40,9 +41,20 @@ type PutInput struct {
 	// change; 0 means that there must be no record.
 	IfRevision *int64
 	Origin     Origin
+	// At is the time of the entry of the ledger; zero means LastOpAt of the record. A change of labels or metadata
+	// is no operation, so it has a time of its own.
+	At time.Time
 	// Fence, if not nil, must be valid in the write's transaction.
 	Fence *node.Fence
 	Guard OperationGuard
+}
+
+// EntryTime returns the time of the entry of the ledger, in UTC.
+func (in PutInput) EntryTime() time.Time {
+	if in.At.IsZero() {
+		return in.Record.LastOpAt.UTC()
+	}
+	return in.At.UTC()
 }
 
 // OperationGuard is what a write by hand requires of the game's intent. It is compared

@@ -27,7 +27,7 @@ func (s *Store) Put(ctx context.Context, input ports.PutInput) (runtime.Versione
 		gameID: record.GameID,
 		kind:   layout.WriteUpsert,
 		to:     record.Status,
-		at:     record.LastOpAt,
+		at:     input.EntryTime(),
 		origin: input.Origin, contentsHash: input.ContentsHash(),
 		fence: input.Fence,
 		guard: input.Guard,

@@ -25,10 +25,13 @@ import (
 // record that fails its own Validate. The API has a guard in any case: ports.GuardNoOperation
 // if the input has that, and ports.GuardManagedRecord otherwise, which it ignores for a game
 // whose node is absent. Put rejects a fence with runtime.ErrInvalid, because
-// the API does not offer fences. It ignores IgnoreContents.
+// the API does not offer fences, nor At. It ignores IgnoreContents.
 func (c *Client) Put(ctx context.Context, input ports.PutInput) (runtime.VersionedRecord, error) {
 	if err := errors.Join(input.Validate(), rejectFence(input.Fence)); err != nil {
 		return runtime.VersionedRecord{}, err
+	}
+	if !input.At.IsZero() {
+		return runtime.VersionedRecord{}, &runtime.InvalidError{Field: "at", Reason: "is not offered over HTTP"}
 	}
 	body, err := json.Marshal(input.Record.InUTC())
 	if err != nil {

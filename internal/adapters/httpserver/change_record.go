@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 
@@ -14,6 +15,8 @@ import (
 type recordChange struct {
 	gameID string
 	verb   string // of the log
+	// reason is that of the entry of the ledger if the caller gives none.
+	reason string
 	origin ports.Origin
 	// change changes the record, which shares no memory with the stored one.
 	change func(record *runtime.RuntimeRecord) error
@@ -23,6 +26,7 @@ type recordChange struct {
 // writes only if the record has the revision that it has read, and starts over if another writer was
 // faster.
 func (s *Server) changeRecord(w http.ResponseWriter, r *http.Request, c recordChange) error {
+	c.origin.Reason = cmp.Or(c.origin.Reason, c.reason)
 	for {
 		found, err := s.store.GetVersioned(r.Context(), c.gameID)
 		if err != nil {
@@ -42,7 +46,7 @@ func (s *Server) changeRecord(w http.ResponseWriter, r *http.Request, c recordCh
 		if record.Equal(found.Record) {
 			return writeRecord(w, found)
 		}
-		after, err := s.store.Put(r.Context(), ports.PutInput{Record: record, IfRevision: &found.Revision, Origin: c.origin, Guard: ports.GuardNoOperation})
+		after, err := s.store.Put(r.Context(), ports.PutInput{Record: record, IfRevision: &found.Revision, Origin: c.origin, At: s.cfg.Clock(), Guard: ports.GuardNoOperation})
 		if errors.Is(err, runtime.ErrConflict) {
 			continue
 		}

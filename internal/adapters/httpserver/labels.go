@@ -26,7 +26,7 @@ func (s *Server) changeLabels(w http.ResponseWriter, r *http.Request, in *labels
 	if err := validateLabelChange(change); err != nil {
 		return err
 	}
-	return s.changeRecord(w, r, recordChange{gameID: in.GameID, verb: "label", origin: origin, change: func(record *runtime.RuntimeRecord) error {
+	return s.changeRecord(w, r, recordChange{gameID: in.GameID, verb: "label", reason: "labels changed", origin: origin, change: func(record *runtime.RuntimeRecord) error {
 		record.Labels = runtime.ChangeLabels(record.Labels, change.Set, change.Remove)
 		return runtime.ValidateLabels("set", record.Labels)
 	}})

@@ -36,6 +36,13 @@ func TestLabelsAreMerged(t *testing.T) {
 
 	page := decodeAs[api.Page](t, f.send("GET", "/v1/runtimes?label_selector=!env", "", "").body)
 	require.Len(t, page.Items, 1)
+
+	record := page.Items[0]
+	history, err := f.store.History(t.Context(), "g")
+	require.NoError(t, err)
+	require.Equal(t, "labels changed", history[0].Reason)
+	require.Truef(t, history[0].At.After(record.LastOpAt), "the time of the change: %s", history[0].At)
+	require.Equal(t, recordOf("g").LastOpAt.UTC(), record.LastOpAt.UTC(), "a change of labels is no operation")
 }
 
 // Concurrent changes of one game are all applied.

@@ -25,7 +25,7 @@ func (s *Server) changeMetadata(w http.ResponseWriter, r *http.Request, in *meta
 	if err := validateMetadataChange(change); err != nil {
 		return err
 	}
-	return s.changeRecord(w, r, recordChange{gameID: in.GameID, verb: "metadata", origin: origin, change: func(record *runtime.RuntimeRecord) error {
+	return s.changeRecord(w, r, recordChange{gameID: in.GameID, verb: "metadata", reason: "metadata changed", origin: origin, change: func(record *runtime.RuntimeRecord) error {
 		if change.Replace != nil {
 			record.Metadata = change.Replace.Normal()
 			return nil

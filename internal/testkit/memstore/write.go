@@ -26,7 +26,7 @@ func (s *Store) Put(ctx context.Context, input ports.PutInput) (runtime.Versione
 		origin: input.Origin, contentsHash: input.ContentsHash(),
 		fence: input.Fence,
 		guard: input.Guard,
-		at:    input.Record.LastOpAt,
+		at:    input.EntryTime(),
 		apply: func(current *recordVersion) (runtime.RuntimeRecord, error) {
 			if err := compareRevision(input.Record.GameID, current, input.IfRevision); err != nil {
 				return runtime.RuntimeRecord{}, err

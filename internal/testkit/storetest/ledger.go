@@ -15,6 +15,7 @@ func ledgerTests() []contractTest {
 		{name: "History of a game without a record is ErrNotFound", test: testHistoryMissing},
 		{name: "an insert adds an entry with an empty From", test: testHistoryInsert},
 		{name: "an overwrite adds an entry with the previous status in From", test: testHistoryOverwrite},
+		{name: "the entry of a put has the time of the put if it has one", test: testHistoryPutTime},
 		{name: "the entry of a transition has every field set", test: testHistoryTransition},
 		{name: "entries are ordered newest first and numbered without gaps", test: testHistoryOrder},
 		{name: "the newest entry describes the write of the current record", test: testHistoryNewest},
@@ -53,6 +54,23 @@ func testHistoryOverwrite(t *testing.T, _ Harness, s Store) {
 	require.Equal(t, runtime.StatusRemoved, newest.From)
 	require.Equal(t, runtime.StatusRunning, newest.To)
 	require.Equal(t, int64(2), newest.Seq)
+}
+
+// An adapter without fences is a client of the API, which does not offer the time either.
+func testHistoryPutTime(t *testing.T, h Harness, s Store) {
+	putRecord(t, s, RunningRecord("a"))
+	require.Equal(t, RunningRecord("a").LastOpAt.UTC(), readState(t, s, "a").history[0].At)
+	changed := RunningRecord("a")
+	changed.Labels = map[string]string{"env": "prod"}
+	_, err := s.Put(t.Context(), ports.PutInput{Record: changed, At: TimeAt(7)})
+	if h.Fences == nil {
+		require.ErrorIs(t, err, runtime.ErrInvalid)
+		return
+	}
+	require.NoError(t, err)
+	after := readState(t, s, "a")
+	require.Equal(t, TimeAt(7), after.history[0].At)
+	require.Equal(t, changed.LastOpAt.UTC(), after.Record.LastOpAt)
 }
 
 func testHistoryTransition(t *testing.T, _ Harness, s Store) {
