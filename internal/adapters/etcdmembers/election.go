@@ -124,7 +124,7 @@ func (m *Membership) lead(ctx context.Context, s *session, fence node.Fence, wor
 	var watcher sync.WaitGroup
 	watcher.Go(func() { end(m.watchLeaderKey(workCtx, fence)) })
 	var err error
-	if s.isValid() {
+	if s.isValid() && ctx.Err() == nil {
 		err = work(workCtx, fence)
 	}
 	end(context.Canceled)
