@@ -12,6 +12,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/pkg/stdcopy"
+	mobycontainer "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
 	"galaxy/rtmanager/internal/domain/container"
@@ -30,8 +31,7 @@ func (e *Engine) StreamLogs(ctx context.Context, containerID string, options con
 }
 
 func (e *Engine) streamLogs(ctx context.Context, id string, options container.LogOptions, yield func(container.LogLine, error) bool) error {
-	found, err := e.inspectOwned(ctx, id)
-	if err != nil {
+	if _, err := e.inspectOwned(ctx, id); err != nil {
 		return err
 	}
 	request := client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: options.IsFollowing && !options.IsPrevious}
@@ -44,12 +44,13 @@ func (e *Engine) streamLogs(ctx context.Context, id string, options container.Lo
 		}
 		return e.readLines(ctx, id, request, func(line container.LogLine) bool { return yield(line, nil) })
 	}
-	if found.StartedAt == nil {
-		return nil
+	startedAt, err := e.latestRunStart(ctx, id)
+	if err != nil || startedAt == nil {
+		return err
 	}
 	// The engine selects the last lines before it selects by time, so the lines of earlier runs
 	// are counted first.
-	isPrevious := func(line container.LogLine) bool { return line.Time.Before(*found.StartedAt) }
+	isPrevious := func(line container.LogLine) bool { return line.Time.Before(*startedAt) }
 	skipped := 0
 	if options.Tail >= 0 {
 		count := 0
@@ -74,6 +75,35 @@ func (e *Engine) streamLogs(ctx context.Context, id string, options container.Lo
 		}
 		return yield(line, nil)
 	})
+}
+
+// latestRunStart returns a time between the lines of the latest run and those of earlier runs. It returns nil for a
+// container that has not run, and for one whose only run is known to be in progress.
+//
+// The engine notes a start after it has happened, so a game may have written its first lines before that time. While
+// the game runs, the engine also has the time of the previous exit, and a new run begins well after that: so the middle
+// of both is used. Of an exited container the engine has the exit of the latest run only.
+func (e *Engine) latestRunStart(ctx context.Context, id string) (*time.Time, error) {
+	c, err := callWithTimeout(ctx, e.cfg.CallTimeout, "container "+id, func(ctx context.Context) (mobycontainer.InspectResponse, error) {
+		return e.inspect(ctx, id)
+	})
+	switch {
+	case errdefs.IsNotFound(err):
+		return nil, e.confirmMissing(ctx, id)
+	case err != nil:
+		return nil, unavailable(err)
+	}
+	started, exited := parseTime(c.State.StartedAt), parseTime(c.State.FinishedAt)
+	switch {
+	case started == nil || stateOf(c.State.Status) != container.StateRunning:
+		return started, nil
+	case exited == nil:
+		return nil, nil
+	case exited.Before(*started):
+		middle := exited.Add(started.Sub(*exited) / 2)
+		return &middle, nil
+	}
+	return started, nil
 }
 
 // formatUnix returns a time in the form that the engine parses.
