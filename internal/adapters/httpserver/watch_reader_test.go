@@ -139,7 +139,7 @@ func (s *watchReader) expectChanges(want ...string) []element {
 	var got []element
 	for len(got) < len(want) {
 		e := s.next()
-		if string(e.Type) == api.TypeBookmark {
+		if e.Type == api.TypeBookmark {
 			continue
 		}
 		require.Equal(s.t, want[len(got)], e.brief(), "change %d of the stream: %s", len(got)+1, e.raw)
