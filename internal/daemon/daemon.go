@@ -83,7 +83,7 @@ func Run(ctx context.Context, cfg config.Config, version string, logger *slog.Lo
 	if err != nil {
 		return err
 	}
-	registry := newMetricsRegistry(store, apiTLS, etcd)
+	registry := newMetricsRegistry(store, apiTLS, etcd, cfg.Region)
 	audit, err := openAudit(cfg, registry, logger)
 	if err != nil {
 		return err

@@ -9,10 +9,10 @@ import (
 )
 
 // newMetricsRegistry returns the registry of a daemon, with the metrics of its store, its TLS
-// files and its endpoints of etcd. Other parts register their own metrics.
-func newMetricsRegistry(store *etcdstore.Store, apiTLS tlsfiles.Client, etcd *Etcd) *prometheus.Registry {
+// files and its endpoints of etcd, and of the games, for a daemon of the region. Other parts register their own metrics.
+func newMetricsRegistry(store *etcdstore.Store, apiTLS tlsfiles.Client, etcd *Etcd, region string) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(newStoreMetrics(store.CacheStats), newTLSMetrics(apiTLS, etcd), gamemetrics.NewGames(store))
+	registry.MustRegister(newStoreMetrics(store.CacheStats), newTLSMetrics(apiTLS, etcd), gamemetrics.NewGames(store, region))
 	if etcd.endpoints != nil {
 		registry.MustRegister(newEndpointMetrics(etcd.endpoints.Snapshot))
 	}

@@ -47,7 +47,7 @@ func TestGamesAreCounted(t *testing.T) {
 		{Status: runtime.StatusRunning, Region: "eu", Condition: runtime.Condition{Health: runtime.HealthUnknown, NodeLostAt: &at}},
 		{Status: runtime.StatusStopped, Region: "us", Condition: runtime.Condition{CrashLoop: true, Restarts: 1}},
 	}}
-	games := gamemetrics.NewGames(cache)
+	games := gamemetrics.NewGames(cache, "eu")
 	require.Zero(t, testutil.CollectAndCount(games), "the cache does not hold every record")
 	cache.revision = 7
 	require.NoError(t, testutil.CollectAndCompare(games, strings.NewReader(`
@@ -66,7 +66,13 @@ rtmanager_games_crash_loop{region="us"} 1
 # HELP rtmanager_games_health Running games of the store, by health and region.
 # TYPE rtmanager_games_health gauge
 rtmanager_games_health{health="healthy",region="eu"} 1
+rtmanager_games_health{health="healthy",region="us"} 0
+rtmanager_games_health{health="none",region="eu"} 0
+rtmanager_games_health{health="none",region="us"} 0
+rtmanager_games_health{health="unhealthy",region="eu"} 0
+rtmanager_games_health{health="unhealthy",region="us"} 0
 rtmanager_games_health{health="unknown",region="eu"} 1
+rtmanager_games_health{health="unknown",region="us"} 0
 # HELP rtmanager_games_node_lost Games of the store on lost nodes, by region.
 # TYPE rtmanager_games_node_lost gauge
 rtmanager_games_node_lost{region="eu"} 1
@@ -80,6 +86,8 @@ rtmanager_games_ready{region="us"} 0
 rtmanager_games_restarts{region="eu"} 2
 rtmanager_games_restarts{region="us"} 1
 `)))
+	empty := gamemetrics.NewGames(&cachedRecords{revision: 1}, "eu")
+	require.Equal(t, 11, testutil.CollectAndCount(empty), "the region of the daemon is reported without games")
 	visits := cache.visits
 	testutil.CollectAndCount(games)
 	require.Equal(t, visits, cache.visits, "the revision is the same")
@@ -173,7 +181,7 @@ func BenchmarkGames(b *testing.B) {
 	for i := range cache.records {
 		cache.records[i] = runtime.RuntimeRecord{Status: runtime.Statuses()[i%3], Region: []string{"eu", "us", "ap"}[i/3%3], Condition: runtime.Condition{Health: runtime.HealthHealthy}}
 	}
-	games := gamemetrics.NewGames(cache)
+	games := gamemetrics.NewGames(cache, "eu")
 	for b.Loop() {
 		cache.revision++
 		testutil.CollectAndCount(games)

@@ -32,6 +32,7 @@ type Records interface {
 // Games is safe for concurrent use.
 type Games struct {
 	records Records
+	region  string // of this daemon
 
 	games, health, ready, lost, crashLoops, restarts *prometheus.Desc
 
@@ -52,13 +53,15 @@ type regionCounts struct {
 	restarts                int64
 }
 
-// NewGames returns the collector of the records.
-func NewGames(records Records) *Games {
+// NewGames returns the collector of the records. It also reports the region of the daemon, with 0 games
+// while that has none.
+func NewGames(records Records, region string) *Games {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("rtmanager_"+name, help, labels, nil)
 	}
 	return &Games{
 		records:    records,
+		region:     region,
 		games:      desc("games", "Games of the store, by status and region.", "status", "region"),
 		health:     desc("games_health", "Running games of the store, by health and region.", "health", "region"),
 		ready:      desc("games_ready", "Games of the store that are ready, by region.", "region"),
@@ -107,6 +110,7 @@ func (g *Games) count() (counts, bool) {
 		return g.counts, true
 	}
 	next := counts{byStatus: map[[2]string]int{}, byHealth: map[[2]string]int{}, byRegion: map[string]*regionCounts{}}
+	next.addRegion(g.region)
 	revision, isSynced := g.records.VisitCached(next.add)
 	if !isSynced {
 		return counts{}, false
@@ -115,14 +119,23 @@ func (g *Games) count() (counts, bool) {
 	return next, true
 }
 
+// addRegion adds a region without games: a series that is absent at 0 cannot be alerted on.
+func (c *counts) addRegion(name string) *regionCounts {
+	region := &regionCounts{}
+	c.byRegion[name] = region
+	for _, status := range runtime.Statuses() {
+		c.byStatus[[2]string{string(status), name}] = 0
+	}
+	for _, health := range runtime.Healths() {
+		c.byHealth[[2]string{string(health), name}] = 0
+	}
+	return region
+}
+
 func (c *counts) add(r *runtime.RuntimeRecord) {
 	region := c.byRegion[r.Region]
 	if region == nil {
-		region = &regionCounts{}
-		c.byRegion[r.Region] = region
-		for _, status := range runtime.Statuses() { // a series that is absent at 0 cannot be alerted on
-			c.byStatus[[2]string{string(status), r.Region}] = 0
-		}
+		region = c.addRegion(r.Region)
 	}
 	c.byStatus[[2]string{string(r.Status), r.Region}]++
 	if r.Status == runtime.StatusRunning && r.Health != "" {
