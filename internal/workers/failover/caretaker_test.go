@@ -144,9 +144,18 @@ func TestCaretakerIsReplaced(t *testing.T) {
 	for _, each := range n {
 		each.Run()
 	}
+	// awaitWork waits until the leader of ap has started its work, which follows its election.
+	awaitWork := func() {
+		require.Eventually(t, func() bool {
+			leader, isLed, err := observer.Registry.Leader(t.Context(), "ap")
+			return err == nil && isLed && all.has(leader.Fence)
+		}, nodetest.Timeout, 10*time.Millisecond, "the leader works")
+	}
 	requireLeader(t, observer, "ap")
+	awaitWork()
 	n["ap"].Crash()
 	first := requireLeader(t, observer, "eu", "us")
+	awaitWork()
 	second := map[string]string{"eu": "us", "us": "eu"}[first]
 	n[first].Crash()
 	requireLeader(t, observer, second)

@@ -32,6 +32,7 @@ type Checker struct {
 	order          []string // game ids in the order of their keys
 	counts         ports.CheckReport
 	findings       []*finding
+	obsolete       []*finding // keys that do no harm; only Repair reports them
 }
 
 // game is what a check keeps of a game's keys.
@@ -126,11 +127,15 @@ func (c *Checker) Report() ports.CheckReport {
 
 // add adds a finding; repair is nil if it cannot be repaired.
 func (c *Checker) add(kind ports.CheckFindingKind, key, gameID string, repair *repairTxn, format string, args ...any) {
-	f := &finding{CheckFinding: ports.CheckFinding{Kind: kind, Key: key, GameID: gameID, Detail: fmt.Sprintf(format, args...)}, repair: repair}
+	c.findings = append(c.findings, newFinding(kind, key, gameID, repair, fmt.Sprintf(format, args...)))
+}
+
+func newFinding(kind ports.CheckFindingKind, key, gameID string, repair *repairTxn, detail string) *finding {
+	f := &finding{CheckFinding: ports.CheckFinding{Kind: kind, Key: key, GameID: gameID, Detail: detail}, repair: repair}
 	if repair != nil {
 		f.Repair = repair.description
 	}
-	c.findings = append(c.findings, f)
+	return f
 }
 
 func (c *Checker) checkRecord(kv *mvccpb.KeyValue) {
@@ -269,13 +274,17 @@ func (c *Checker) checkOperationIndex(kv *mvccpb.KeyValue) {
 	}
 }
 
-// checkOperationID reports a key of the index of operation ids that no intent implies. An earlier
-// version leaves such keys, and it writes none, so a missing key is correct.
+// checkOperationID checks a key of the index of operation ids. A daemon of an earlier version writes none, and leaves
+// those of operations that it drops, as in a rolling upgrade. So a missing key is correct, and one that no intent
+// implies does no harm, because a lookup reads the intent: such a key is obsolete, and only a repair reports it.
 func (c *Checker) checkOperationID(kv *mvccpb.KeyValue) {
 	key := string(kv.GetKey())
 	gameID, err := c.keys.GameOfOperationID(key)
-	if err != nil || !c.corruptIntents[gameID] && !c.operationIDs[maphash.String(c.seed, key)] {
-		c.add(ports.FindingIndexExtra, key, gameID, c.deleteIndex(kv, nil), "the index names an operation that the game does not have")
+	switch {
+	case err != nil:
+		c.add(ports.FindingIndexExtra, key, "", c.deleteIndex(kv, nil), "the key does not name an operation of a game")
+	case !c.corruptIntents[gameID] && !c.operationIDs[maphash.String(c.seed, key)]:
+		c.obsolete = append(c.obsolete, newFinding(ports.FindingIndexExtra, key, gameID, c.deleteIndex(kv, nil), "the index names an operation that the game does not have"))
 	}
 }
 

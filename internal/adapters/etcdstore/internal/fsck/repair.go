@@ -20,8 +20,9 @@ type repairTxn struct {
 }
 
 // Repair executes the repair of each finding in a transaction of its own, and records the
-// results in the report.
+// results in the report. It also deletes, and reports, obsolete keys.
 func (c *Checker) Repair(ctx context.Context) {
+	c.findings, c.obsolete = append(c.findings, c.obsolete...), nil
 	for _, f := range c.findings {
 		if f.repair == nil {
 			continue
