@@ -184,14 +184,30 @@ func (e *Engine) inspectCommand(ctx context.Context, execID string) (client.Exec
 	})
 }
 
-// killCommand kills the process of the command if it is one of this machine. The control group of the process
-// proves that it is one of the container, and its handle that the pid is not that of a later process.
+// killAttempts is how often the process of a command is killed: the engine may not know it at once.
+const killAttempts = 50
+
+// killCommand kills the process of the command if it is one of this machine, until the engine knows its end.
 func (e *Engine) killCommand(ctx context.Context, execID, containerID string) {
-	state, err := e.inspectCommand(ctx, execID)
-	if err != nil || !state.Running || state.PID <= 1 || state.PID == os.Getpid() {
+	for range killAttempts {
+		state, err := e.inspectCommand(ctx, execID)
+		if err == nil && !state.Running {
+			return
+		}
+		if err == nil {
+			killProcess(state.PID, containerID)
+		}
+		_ = wait.For(ctx, execPollInterval)
+	}
+}
+
+// killProcess kills a process of the container. The control group of the process proves that it is one of the
+// container, and its handle that the pid is not that of a later process.
+func killProcess(pid int, containerID string) {
+	if pid <= 1 || pid == os.Getpid() {
 		return
 	}
-	process, err := os.FindProcess(state.PID)
+	process, err := os.FindProcess(pid)
 	if err != nil {
 		return
 	}
@@ -199,7 +215,7 @@ func (e *Engine) killCommand(ctx context.Context, execID, containerID string) {
 	if process.WithHandle(func(uintptr) {}) != nil {
 		return
 	}
-	groups, err := os.ReadFile("/proc/" + strconv.Itoa(state.PID) + "/cgroup")
+	groups, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
 	if err == nil && strings.Contains(string(groups), containerID) {
 		_ = process.Signal(syscall.SIGKILL)
 	}
