@@ -35,6 +35,19 @@ func ToDomainError(err error) error {
 	}
 }
 
+// WriteError translates the error of a write that was tried once under ctx: a permanent error as ToDomainError,
+// one that leaves the outcome open to runtime.ErrOutcomeUnknown, and others as UnavailableError.
+func WriteError(ctx context.Context, err error) error {
+	switch Classify(err) {
+	case Permanent:
+		return ToDomainError(err)
+	case Ambiguous:
+		return fmt.Errorf("%w: %w", runtime.ErrOutcomeUnknown, UnavailableError(ctx, err))
+	default:
+		return UnavailableError(ctx, err)
+	}
+}
+
 // ContextError returns why ctx ended: its error, which callers test for, together with
 // its cause if that is another error. For a context that this program ended by itself, it
 // returns only the cause.

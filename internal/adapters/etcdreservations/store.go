@@ -129,7 +129,7 @@ func (s *Store) PutReservations(ctx context.Context, nodes []node.Reservations) 
 	if err == nil {
 		err = s.etcd.CheckCluster(resp.Header.GetClusterId())
 	} else {
-		err = domainError(ctx, err)
+		err = etcd.WriteError(ctx, err)
 	}
 	switch {
 	case err != nil:
@@ -138,16 +138,4 @@ func (s *Store) PutReservations(ctx context.Context, nodes []node.Reservations) 
 		return fmt.Errorf("write the reservations of %d nodes: %w: another daemon has changed them", len(nodes), runtime.ErrConflict)
 	}
 	return nil
-}
-
-// domainError translates the error of a write.
-func domainError(ctx context.Context, err error) error {
-	switch etcd.Classify(err) {
-	case etcd.Permanent:
-		return etcd.ToDomainError(err)
-	case etcd.Ambiguous:
-		return fmt.Errorf("%w: %w", runtime.ErrOutcomeUnknown, etcd.UnavailableError(ctx, err))
-	default:
-		return etcd.UnavailableError(ctx, err)
-	}
 }

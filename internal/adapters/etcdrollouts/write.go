@@ -125,7 +125,7 @@ func (s *Store) put(ctx context.Context, r rollout.Rollout, games []rollout.Game
 	if err == nil {
 		err = s.etcd.CheckCluster(resp.Header.GetClusterId())
 	} else {
-		err = domainError(ctx, err)
+		err = etcd.WriteError(ctx, err)
 	}
 	switch {
 	case err != nil:
@@ -186,7 +186,7 @@ func (s *Store) delete(ctx context.Context, compare clientv3.Cmp, deletes ...cli
 		return s.etcd.Raw.Txn(ctx).If(compare).Then(deletes...).Commit()
 	})
 	if err != nil {
-		return false, domainError(ctx, err)
+		return false, etcd.WriteError(ctx, err)
 	}
 	return resp.Succeeded, s.etcd.CheckCluster(resp.Header.GetClusterId())
 }
@@ -196,16 +196,4 @@ func (s *Store) describe(err error, verb, id string) error {
 		return err
 	}
 	return fmt.Errorf("%s rollout %s: %w", verb, id, err)
-}
-
-// domainError translates the error of a write.
-func domainError(ctx context.Context, err error) error {
-	switch etcd.Classify(err) {
-	case etcd.Permanent:
-		return etcd.ToDomainError(err)
-	case etcd.Ambiguous:
-		return fmt.Errorf("%w: %w", runtime.ErrOutcomeUnknown, etcd.UnavailableError(ctx, err))
-	default:
-		return etcd.UnavailableError(ctx, err)
-	}
 }

@@ -88,13 +88,7 @@ func (c *Client) changeSettings(ctx context.Context, request apiRequest, origin 
 		header.Set(api.HeaderReason, api.EncodeHeaderText(origin.Reason))
 	}
 	request.method, request.header = http.MethodPost, header
-	_, err := c.retryWrite(ctx, func(ctx context.Context) error {
-		_, err := c.attempt(ctx, request, target)
-		if err == nil && !isValid() {
-			err = &sendError{err: c.unexpectedResponseError("the changed settings"), mayHaveArrived: true}
-		}
-		return err
-	})
+	_, err := c.retryValidWrite(ctx, request, target, isValid, "the changed settings")
 	return err
 }
 

@@ -3,7 +3,6 @@ package httpclient
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -60,13 +59,7 @@ func (c *Client) changeRollout(ctx context.Context, request apiRequest, body any
 		}
 	}
 	request.method, request.header, request.body = http.MethodPost, header, text
-	_, err = c.retryWrite(ctx, func(ctx context.Context) error {
-		_, err := c.attempt(ctx, request, target)
-		if err == nil && !isValid() {
-			err = &sendError{err: c.unexpectedResponseError("a rollout"), mayHaveArrived: true}
-		}
-		return err
-	})
+	_, err = c.retryValidWrite(ctx, request, target, isValid, "a rollout")
 	return err
 }
 
@@ -114,12 +107,5 @@ func (c *Client) DeleteRollout(ctx context.Context, id string, origin ports.Orig
 	if origin.Reason != "" {
 		header.Set(api.HeaderReason, api.EncodeHeaderText(origin.Reason))
 	}
-	isRepeated, err := c.retryWrite(ctx, func(ctx context.Context) error {
-		_, err := c.attempt(ctx, apiRequest{method: http.MethodDelete, path: rolloutPath(id, ""), header: header}, nil)
-		return err
-	})
-	if isRepeated && errors.Is(err, rollout.ErrNotFound) {
-		return nil // an earlier attempt has deleted it
-	}
-	return err
+	return c.retryDelete(ctx, apiRequest{path: rolloutPath(id, ""), header: header}, rollout.ErrNotFound)
 }

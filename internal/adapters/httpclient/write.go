@@ -192,6 +192,18 @@ func (c *Client) write(ctx context.Context, request apiRequest) (record runtime.
 	return record, err
 }
 
+// retryValidWrite sends a write, as retryWrite does, until isValid accepts the response in target. expected names
+// the response in the error of another one.
+func (c *Client) retryValidWrite(ctx context.Context, request apiRequest, target any, isValid func() bool, expected string) (isRepeated bool, err error) {
+	return c.retryWrite(ctx, func(ctx context.Context) error {
+		_, err := c.attempt(ctx, request, target)
+		if err == nil && !isValid() {
+			err = &sendError{err: c.unexpectedResponseError(expected), mayHaveArrived: true}
+		}
+		return err
+	})
+}
+
 // retryWrite retries a write until a response shows its outcome. If the first attempt cannot
 // have arrived, it fails with runtime.ErrUnavailable at once. An attempt that may have
 // arrived is retried; if ctx or Config.WriteTimeout ends first, the error is
