@@ -140,9 +140,9 @@ var allowed = map[string][]string{
 
 	"gendocs": {"cli", "config"},
 
-	"cli/internal/maintenancecmd": {"domain/", "ports", "adapters/httpclient", "api", "cli/internal/exit", "cli/internal/output", "cli/internal/render"},
+	"cli/internal/maintenancecmd": {"domain/", "ports", "adapters/httpclient", "api", "cli/internal/exit", "cli/internal/host", "cli/internal/output", "cli/internal/render"},
 
-	"cli/internal/rolloutcmd": {"domain/", "ports", "adapters/httpclient", "api", "cli/internal/exit", "cli/internal/flags", "cli/internal/output", "cli/internal/render"},
+	"cli/internal/rolloutcmd": {"domain/", "ports", "adapters/httpclient", "api", "cli/internal/exit", "cli/internal/host", "cli/internal/flags", "cli/internal/output", "cli/internal/render"},
 
 	"cli/internal/clientconfig": {},
 	"cli/internal/clustercmd":   {"domain/", "ports", "adapters/httpclient", "api", "pki", "cli/internal/exit", "cli/internal/output", "cli/internal/render"},

@@ -25,9 +25,7 @@ func (a *app) gameCommands() []*cobra.Command {
 
 // rolloutCommand returns the command of package rolloutcmd.
 func (a *app) rolloutCommand() *cobra.Command {
-	return rolloutcmd.Command(rolloutcmd.Host{
-		Out: a.streams.Out, Err: a.streams.Err, RunE: a.runE, CallDaemon: a.callDaemon, Printer: a.printer, User: a.userName,
-	})
+	return rolloutcmd.Command(a.host())
 }
 
 // host returns what the commands of other packages use of the command line.

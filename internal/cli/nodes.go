@@ -53,9 +53,7 @@ responds.`,
 
 // maintenanceCommands returns the commands of package maintenancecmd.
 func (a *app) maintenanceCommands() []*cobra.Command {
-	return maintenancecmd.Commands(maintenancecmd.Host{
-		Out: a.streams.Out, Err: a.streams.Err, RunE: a.runE, CallDaemon: a.callDaemon, Printer: a.printer, User: a.userName,
-	})
+	return maintenancecmd.Commands(a.host())
 }
 
 func (a *app) removeNodeCommand() *cobra.Command {

@@ -1,7 +1,7 @@
 // Package maintenancecmd has the commands that take nodes and regions out of service: cordon,
 // uncordon, drain, pause and resume.
 //
-//	command.go   Host, and what the commands share
+//	command.go   what the commands share
 //	settings.go  the commands that change settings
 //	drain.go     drain, which follows the progress of the daemon
 package maintenancecmd
@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -18,38 +17,24 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/cli/internal/exit"
-	"galaxy/rtmanager/internal/cli/internal/output"
+	"galaxy/rtmanager/internal/cli/internal/host"
 	"galaxy/rtmanager/internal/cli/internal/render"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Host is what the commands use of the command line. All fields are required.
-type Host struct {
-	// Out receives results, and Err messages.
-	Out, Err io.Writer
-	// RunE returns the RunE function of a command.
-	RunE func(run func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error
-	// CallDaemon calls use with a client of the daemon, within the timeout of one request.
-	CallDaemon func(ctx context.Context, use func(context.Context, *httpclient.Client) error) error
-	// Printer returns the printer of results.
-	Printer func() *output.Printer
-	// User returns the name of the user, for the settings and the audit log.
-	User func() string
-}
-
 // Commands returns the commands.
-func Commands(host Host) []*cobra.Command {
-	c := commands{host}
+func Commands(h host.Host) []*cobra.Command {
+	c := commands{h}
 	return []*cobra.Command{c.cordonCommand(), c.uncordonCommand(), c.drainCommand(), c.pauseCommand(), c.resumeCommand()}
 }
 
-type commands struct{ Host }
+type commands struct{ host.Host }
 
 // origin returns the origin of a change. Its validity is checked by the client.
 func (c commands) origin(reason string) ports.Origin {
-	return ports.Origin{Actor: c.User(), Reason: reason}
+	return ports.Origin{Actor: c.UserName(), Reason: reason}
 }
 
 // findNode returns the node of REGION/NODE, or of NODE if that name is unique.

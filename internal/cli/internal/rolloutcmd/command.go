@@ -1,6 +1,6 @@
 // Package rolloutcmd has the command rollout, which changes the image of many games.
 //
-//	command.go  Host, and the commands that change a rollout
+//	command.go  the commands that change a rollout
 //	start.go    start
 //	status.go   list and status
 //	follow.go   the progress of a rollout
@@ -10,37 +10,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
 	"galaxy/rtmanager/internal/adapters/httpclient"
 	"galaxy/rtmanager/internal/api"
 	"galaxy/rtmanager/internal/cli/internal/exit"
-	"galaxy/rtmanager/internal/cli/internal/output"
+	"galaxy/rtmanager/internal/cli/internal/host"
 	"galaxy/rtmanager/internal/domain/rollout"
 	"galaxy/rtmanager/internal/ports"
 )
 
-// Host is what the commands use of the command line. All fields are required.
-type Host struct {
-	// Out receives results, and Err messages.
-	Out, Err io.Writer
-	// RunE returns the RunE function of a command.
-	RunE func(run func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error
-	// CallDaemon calls use with a client of the daemon, within the timeout of one request.
-	CallDaemon func(ctx context.Context, use func(context.Context, *httpclient.Client) error) error
-	// Printer returns the printer of results.
-	Printer func() *output.Printer
-	// User returns the name of the user, the actor of changes.
-	User func() string
-}
-
-type commands struct{ Host }
+type commands struct{ host.Host }
 
 // Command returns the command.
-func Command(host Host) *cobra.Command {
-	c := commands{host}
+func Command(h host.Host) *cobra.Command {
+	c := commands{h}
 	cmd := &cobra.Command{
 		Use:   "rollout COMMAND",
 		Short: "Change the image of many games, a few at a time",
@@ -183,7 +168,7 @@ func (c commands) completeID(cmd *cobra.Command, args []string, _ string) ([]str
 
 // origin returns the origin of a change. Its validity is checked by the client.
 func (c commands) origin(reason string) ports.Origin {
-	return ports.Origin{Actor: c.User(), Reason: reason}
+	return ports.Origin{Actor: c.UserName(), Reason: reason}
 }
 
 // advise adds the hint for a rollout that does not exist.
