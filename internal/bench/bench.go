@@ -21,6 +21,12 @@ type Cluster struct {
 	// Embedded is set if this process is the cluster and its data is temporary. The run
 	// then reads etcd's own metrics and does not remove its keys.
 	Embedded bool
+	// Members is the number of members if each is a process of its own that serves only
+	// this run; 0 for any other cluster. The run does not remove its keys from them.
+	Members int
+	// EtcdCPU returns the CPU time that the processes of all members have used; nil if
+	// it is not known.
+	EtcdCPU func(context.Context) (time.Duration, error)
 	// Prefix is prepended to the prefix that a run generates.
 	Prefix string
 	// OpenTimeout is the timeout of the first requests; 0 means 15 s.
@@ -158,6 +164,9 @@ func (r *runner) measureRow(ctx context.Context, row rowSpec) (Row, error) {
 	measured, err := row.measure(ctx, r)
 	if err != nil {
 		return Row{}, fmt.Errorf("%s: %w", row.name, err)
+	}
+	if measured.Rounds == nil {
+		measured.Rounds = []Round{}
 	}
 	measured.Name, measured.What, measured.Against = row.name, row.what, row.against
 	r.progress(Progress{Activity: row.name, Finished: &measured})

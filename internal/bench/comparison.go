@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"errors"
-	"math"
 	"slices"
 	"time"
 )
@@ -12,7 +11,7 @@ import (
 // to affect both.
 const (
 	maxRounds = 7
-	minRounds = 3 // if rounds take long
+	minRounds = 5 // if rounds take long
 )
 
 // comparison compares two workloads by one figure of their samples.
@@ -27,7 +26,10 @@ type comparison struct {
 }
 
 // roundSamples holds the samples of both workloads, one of each per round.
-type roundSamples struct{ measured, baseline []*sample }
+type roundSamples struct {
+	measured, baseline []*sample
+	workers            [2]int // of measured and baseline
+}
 
 func (c comparison) measure(ctx context.Context, r *runner) (Row, error) {
 	measured, baseline, err := c.workloads(ctx, r)
@@ -45,22 +47,18 @@ func (c comparison) measure(ctx context.Context, r *runner) (Row, error) {
 func (r *runner) runRounds(ctx context.Context, name string, measured, baseline workload) (roundSamples, error) {
 	slice := r.options.Duration / maxRounds
 	for _, s := range []workload{measured, baseline} {
-		if _, err := s.measure(ctx, slice/4); err != nil {
+		if _, err := s.measure(ctx, r.cluster, slice/4); err != nil {
 			return roundSamples{}, err
 		}
 	}
-	var samples roundSamples
+	samples := roundSamples{workers: [2]int{len(measured.workers), len(baseline.workers)}}
 	start := time.Now()
 	for round := range maxRounds {
 		if round >= minRounds && time.Since(start) > 4*r.options.Duration {
 			break
 		}
 		r.progress(Progress{Activity: name, Done: round, Total: maxRounds})
-		a, err := measured.measure(ctx, slice)
-		if err != nil {
-			return roundSamples{}, err
-		}
-		b, err := baseline.measure(ctx, slice)
+		a, b, err := r.measureBoth(ctx, measured, baseline, round)
 		if err != nil {
 			return roundSamples{}, err
 		}
@@ -69,22 +67,42 @@ func (r *runner) runRounds(ctx context.Context, name string, measured, baseline 
 	return samples, nil
 }
 
+// measureBoth measures one round. The side that is first alternates, because the first one
+// of a round may pay for what the last one of the round before has left.
+func (r *runner) measureBoth(ctx context.Context, measured, baseline workload, round int) (a, b sample, err error) {
+	slice := r.options.Duration / maxRounds
+	sides := []func() error{
+		func() (err error) { a, err = measured.measure(ctx, r.cluster, slice); return err },
+		func() (err error) { b, err = baseline.measure(ctx, r.cluster, slice); return err },
+	}
+	if round%2 == 1 {
+		slices.Reverse(sides)
+	}
+	for _, measure := range sides {
+		if err := measure(); err != nil {
+			return sample{}, sample{}, err
+		}
+	}
+	return a, b, nil
+}
+
 // errZeroFigure is the error of a figure without a ratio.
 var errZeroFigure = errors.New("a measurement is 0; use a longer --duration")
 
-// newRow returns the row of the samples. The ratio is that of the medians.
+// newRow returns the row of the samples. The ratio is the median of those of the rounds.
 func (c comparison) newRow(options Options, samples roundSamples) (Row, error) {
 	measured, baseline := c.figures(samples.measured), c.figures(samples.baseline)
 	row := Row{Measured: median(measured), Baseline: median(baseline), Unit: c.unit, Details: map[string]float64{}}
 	if row.Measured <= 0 || row.Baseline <= 0 || slices.Min(measured) <= 0 || slices.Min(baseline) <= 0 {
 		return Row{}, errZeroFigure
 	}
-	row.Ratio = c.ratioOf(row.Measured, row.Baseline)
-	row.Spread = [2]float64{math.Inf(1), 0}
-	for i := range measured {
-		ratio := c.ratioOf(measured[i], baseline[i])
-		row.Spread = [2]float64{min(row.Spread[0], ratio), max(row.Spread[1], ratio)}
+	row.Rounds = c.newRounds(samples)
+	row.CPU, row.EtcdCPU = newCPU(row.Rounds, processCPU), newCPU(row.Rounds, etcdCPU)
+	ratios := make([]float64, len(row.Rounds))
+	for i, round := range row.Rounds {
+		ratios[i] = round.Ratio
 	}
+	row.Ratio, row.Spread = median(ratios), spreadOf(ratios)
 	target := c.target(options)
 	row.Target, row.Reached = target.String(), target.isReached(row.Ratio)
 	addDetails(row.Details, "measured", samples.measured)
@@ -115,6 +133,7 @@ func addDetails(details map[string]float64, name string, samples []*sample) {
 		all.latencies.add(&s.latencies)
 		all.allocations += s.allocations
 		all.bytes += s.bytes
+		all.cpu = all.cpu.plus(s.cpu)
 	}
 	count := float64(max(all.latencies.count, 1))
 	details[name+"_ops"] = float64(all.latencies.count)
@@ -122,9 +141,18 @@ func addDetails(details map[string]float64, name string, samples []*sample) {
 	details[name+"_p50_us"] = microseconds(all.latencies.quantile(0.5))
 	details[name+"_p99_us"] = p99(&all)
 	details[name+"_per_s"] = rate(&all)
+	details[name+"_cpu_us_per_op"] = microseconds(all.cpu.process) / count
+	if all.cpu.etcd > 0 {
+		details[name+"_etcd_cpu_us_per_op"] = microseconds(all.cpu.etcd) / count
+	}
 	// of the whole process, including an embedded etcd
 	details[name+"_allocs_per_op"] = float64(all.allocations) / count
 	details[name+"_alloc_bytes_per_op"] = float64(all.bytes) / count
+}
+
+// spreadOf returns the lowest and the highest of a list that is not empty.
+func spreadOf(figures []float64) [2]float64 {
+	return [2]float64{slices.Min(figures), slices.Max(figures)}
 }
 
 // median returns the median of a list that is not empty.

@@ -32,7 +32,7 @@ func (w workload) benchmark(b *testing.B) {
 	w.workers = w.workers[:min(len(w.workers), b.N)]
 	remaining.Add(-int64(len(w.workers))) // each makes its first call unconditionally
 	b.ReportAllocs()
-	sample, err := w.run(b.Context(), b.ResetTimer, func() bool { return remaining.Add(-1) >= 0 })
+	sample, err := w.run(b.Context(), measurement{ready: b.ResetTimer, more: func() bool { return remaining.Add(-1) >= 0 }})
 	b.StopTimer()
 	require.NoError(b, err)
 	require.Equal(b, b.N, sample.latencies.count)

@@ -90,7 +90,7 @@ func (r *runner) measureSize(ctx context.Context, size int, details map[string]f
 	detail("bare_us", median(latency.figures(samples.baseline)))
 
 	parallel, _ := r.updateWorkloads(growthWriters)
-	sample, err := parallel.measure(ctx, r.options.Duration/maxRounds)
+	sample, err := parallel.measure(ctx, r.cluster, r.options.Duration/maxRounds)
 	if err != nil {
 		return roundSamples{}, err
 	}

@@ -26,7 +26,7 @@ func (e *LeftoverError) Unwrap() error { return e.Err }
 // close closes the store and removes everything that the run wrote, also if ctx has ended.
 func (r *runner) close(ctx context.Context) error {
 	r.closeStore()
-	if r.cluster.Embedded {
+	if r.cluster.isTemporary() {
 		return nil
 	}
 	r.progress(Progress{Activity: "remove " + r.prefix})

@@ -18,7 +18,9 @@ type Machine struct {
 	Go    string `json:"go"`
 	OS    string `json:"os"`
 	Arch  string `json:"arch"`
-	Etcd  string `json:"etcd"` // embedded or external
+	Etcd  string `json:"etcd"` // embedded, members (processes of this run), or external
+	// Members is the number of those members, 0 for any other etcd.
+	Members int `json:"members"`
 }
 
 // Sizes are the options of a run.
@@ -44,30 +46,42 @@ type Row struct {
 	What    string `json:"what"`    // description of the measured workload
 	Against string `json:"against"` // description of the baseline
 	Target  string `json:"target"`
-	// Measured and Baseline are the medians of the rounds, in Unit.
+	// Measured and Baseline are the medians of the rounds, in Unit. Ratio is the median of
+	// the ratios of the rounds.
 	Measured float64 `json:"measured"`
 	Baseline float64 `json:"baseline"`
 	Unit     string  `json:"unit"`
 	Ratio    float64 `json:"ratio"`
 	// Spread is the lowest and the highest ratio of a single round.
 	Spread [2]float64 `json:"spread"`
+	// CPU compares the CPU time of this process, which includes an embedded etcd, and
+	// EtcdCPU that of the processes of all members. They are nil for rows without rounds,
+	// and EtcdCPU if it is not known.
+	CPU     *CPU `json:"cpu,omitempty"`
+	EtcdCPU *CPU `json:"etcd_cpu,omitempty"`
 	// Reached reports whether Ratio, and any further condition of Target, is met.
 	Reached bool `json:"reached"`
 	// Details holds further figures. Each name ends with the unit.
 	Details map[string]float64 `json:"details"`
+	// Rounds are the rounds in the order in which they were measured; empty for rows
+	// without rounds.
+	Rounds []Round `json:"rounds"`
 }
 
 func newReport(cluster Cluster, options Options) Report {
 	etcd := "external"
-	if cluster.Embedded {
+	switch {
+	case cluster.Embedded:
 		etcd = "embedded"
+	case cluster.Members > 0:
+		etcd = "members"
 	}
 	names := options.Rows
 	if len(names) == 0 {
 		names = RowNames()
 	}
 	return Report{
-		Machine: Machine{Cores: goruntime.GOMAXPROCS(0), Go: goruntime.Version(), OS: goruntime.GOOS, Arch: goruntime.GOARCH, Etcd: etcd},
+		Machine: Machine{Cores: goruntime.GOMAXPROCS(0), Go: goruntime.Version(), OS: goruntime.GOOS, Arch: goruntime.GOARCH, Etcd: etcd, Members: cluster.Members},
 		Options: Sizes{
 			Writers: options.Writers, Readers: options.Readers, Watchers: options.Watchers, Records: options.Records,
 			DurationSeconds: options.Duration.Seconds(), Rows: names,

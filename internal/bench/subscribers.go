@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	goruntime "runtime"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"galaxy/rtmanager/internal/bench/cputime"
 )
 
 // fanoutEvents is the number of events whose time to reach all subscribers is measured.
@@ -91,24 +92,11 @@ func countEtcdWatches() (float64, error) {
 // for Options.Duration.
 func (r *runner) measureIdleCPU(ctx context.Context) (cores float64, err error) {
 	goruntime.GC() // so that it does not run during the measurement
-	start, before := time.Now(), cpuTime()
-	idle := time.NewTimer(r.options.Duration)
-	defer idle.Stop()
-	select {
-	case <-idle.C:
-		return float64(cpuTime()-before) / float64(time.Since(start)), nil
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
+	start, before := time.Now(), cputime.OfProcess()
+	if err := sleep(ctx, r.options.Duration); err != nil {
+		return 0, err
 	}
-}
-
-// cpuTime returns the CPU time that the process has used.
-func cpuTime() time.Duration {
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		panic("getrusage of this process: " + err.Error())
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+	return float64(cputime.OfProcess()-before) / float64(time.Since(start)), nil
 }
 
 // heapInUse returns the size of the reachable heap in bytes.

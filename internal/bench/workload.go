@@ -39,17 +39,37 @@ type sample struct {
 	latencies histogram
 	// allocations and bytes are those of the whole process during the measurement.
 	allocations, bytes uint64
+	// cpu is the CPU time of the measurement.
+	cpu cpuUsage
 }
 
 // measure runs the workers for about the period. Each makes at least one call.
-func (w workload) measure(ctx context.Context, period time.Duration) (sample, error) {
+func (w workload) measure(ctx context.Context, cluster Cluster, period time.Duration) (sample, error) {
 	var deadline time.Time
-	return w.run(ctx, func() { deadline = time.Now().Add(period) }, func() bool { return time.Now().Before(deadline) })
+	return w.run(ctx, measurement{
+		cluster: cluster, commitTime: min(maxCommitTime, period/4),
+		ready: func() { deadline = time.Now().Add(period) }, more: func() bool { return time.Now().Before(deadline) },
+	})
 }
 
-// run calls ready and then starts the workers. Each makes one call, and further calls
-// while more returns true.
-func (w workload) run(ctx context.Context, ready func(), more func() bool) (sample, error) {
+// measurement defines how often the workers call, and what is measured meanwhile.
+type measurement struct {
+	cluster Cluster
+	// ready is called before the workers start. Each makes one call, and further calls
+	// while more returns true.
+	ready func()
+	more  func() bool
+	// commitTime is how long CPU time counts after the last call.
+	commitTime time.Duration
+}
+
+// maxCommitTime is longer than the time after which etcd commits what it has applied to
+// its database. Without it, a part of the CPU time of a workload would be that of the
+// next one.
+const maxCommitTime = 150 * time.Millisecond
+
+// run makes the calls of a measurement.
+func (w workload) run(ctx context.Context, m measurement) (sample, error) {
 	if w.start != nil {
 		end, err := w.start(ctx)
 		if err != nil {
@@ -68,13 +88,17 @@ func (w workload) run(ctx context.Context, ready func(), more func() bool) (samp
 	var before, after goruntime.MemStats
 	goruntime.GC() // of the garbage of the other workload
 	goruntime.ReadMemStats(&before)
+	usedBefore, err := m.cluster.readCPU(ctx)
+	if err != nil {
+		return sample{}, err
+	}
 
-	ready()
+	m.ready()
 	start := time.Now()
 	var wg sync.WaitGroup
 	for i, worker := range w.workers {
 		wg.Go(func() {
-			for first := true; faults[i] == nil && ctx.Err() == nil && (first || more()); first = false {
+			for first := true; faults[i] == nil && ctx.Err() == nil && (first || m.more()); first = false {
 				var took time.Duration
 				took, faults[i] = worker(calls)
 				latencies[i].record(took)
@@ -83,6 +107,13 @@ func (w workload) run(ctx context.Context, ready func(), more func() bool) (samp
 	}
 	wg.Wait()
 	result := sample{elapsed: time.Since(start)}
+	if err := sleep(ctx, m.commitTime); err == nil {
+		usedAfter, err := m.cluster.readCPU(ctx)
+		if err != nil {
+			return sample{}, err
+		}
+		result.cpu = usedAfter.minus(usedBefore)
+	}
 	goruntime.ReadMemStats(&after)
 	result.allocations, result.bytes = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
 	for i := range latencies {

@@ -18,10 +18,11 @@ func (p *Printer) Bench(report bench.Report) error {
 	if done, err := p.Encode(report); done {
 		return err
 	}
-	t := &render.Table{Header: []string{"ROW", "RATIO", "NOISE", "TARGET", "RESULT", "MEASURED", "BASELINE"}}
+	t := &render.Table{Header: []string{"ROW", "RATIO", "NOISE", "TARGET", "RESULT", "MEASURED", "BASELINE", "CPU/OP", "ETCD CPU/OP"}}
 	for _, row := range report.Rows {
 		t.Add(row.Name, formatRatio(row.Ratio), formatRatio(row.Spread[0])+" to "+formatRatio(row.Spread[1]), row.Target, benchResult(row),
-			formatFigure(row.Measured, row.Unit)+formatQuantiles(row, "measured"), formatFigure(row.Baseline, row.Unit)+formatQuantiles(row, "baseline"))
+			formatFigure(row.Measured, row.Unit)+formatQuantiles(row, "measured"), formatFigure(row.Baseline, row.Unit)+formatQuantiles(row, "baseline"),
+			formatCPU(row.CPU), formatCPU(row.EtcdCPU))
 	}
 	if err := t.Write(p.Out, !p.NoHeaders, nil); err != nil {
 		return err
@@ -51,6 +52,26 @@ func formatQuantiles(row bench.Row, side string) string {
 	return fmt.Sprintf(", p50 %s, p99 %s", formatFigure(p50, bench.UnitMicroseconds), formatFigure(row.Details[side+"_p99_us"], bench.UnitMicroseconds))
 }
 
+// formatCPU returns the CPU times of both sides and their ratio.
+func formatCPU(c *bench.CPU) string {
+	if c == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%s against %s, %s (%s to %s)", formatFigure(c.MeasuredUS, bench.UnitMicroseconds), formatFigure(c.BaselineUS, bench.UnitMicroseconds),
+		formatRatio(c.Ratio), formatRatio(c.Spread[0]), formatRatio(c.Spread[1]))
+}
+
+// formatEtcd describes the cluster of a run.
+func formatEtcd(m bench.Machine) string {
+	switch m.Members {
+	case 0:
+		return m.Etcd + " etcd"
+	case 1:
+		return "etcd of 1 member in its own process"
+	}
+	return fmt.Sprintf("etcd of %d members in their own processes", m.Members)
+}
+
 // benchNotes describes what the rows compare, further measurements, and the machine.
 func benchNotes(report bench.Report) string {
 	var b strings.Builder
@@ -61,10 +82,10 @@ func benchNotes(report bench.Report) string {
 		}
 	}
 	m, o := report.Machine, report.Options
-	fmt.Fprintf(&b, "\n%d cores, %s, %s/%s, %s etcd; %d records, %d writers, %d readers, %d subscribers, %s per side\n",
-		m.Cores, m.Go, m.OS, m.Arch, m.Etcd, o.Records, o.Writers, o.Readers, o.Watchers,
+	fmt.Fprintf(&b, "\n%d cores, %s, %s/%s, %s; %d records, %d writers, %d readers, %d subscribers, %s per side\n",
+		m.Cores, m.Go, m.OS, m.Arch, formatEtcd(m), o.Records, o.Writers, o.Readers, o.Watchers,
 		time.Duration(o.DurationSeconds*float64(time.Second)))
-	fmt.Fprintln(&b, "allocations are counted for the whole process, including an embedded etcd")
+	fmt.Fprintln(&b, "CPU/OP and allocations are those of this process, including an embedded etcd; ETCD CPU/OP is that of the processes of all members")
 	return b.String()
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -28,7 +29,9 @@ which targets are reached, how much each ratio varied between rounds, and the fi
 of both sides.
 
 It connects to no daemon. Without --etcd-endpoints it runs its own etcd, in a
-temporary directory (see TMPDIR) that it removes. With them it puts a heavy load on
+temporary directory (see TMPDIR) that it removes. With --members it starts that many
+members of etcd as processes of its own, which listen on TCP ports of 127.0.0.1, sync
+their data to disk, and end with bench. With --etcd-endpoints it puts a heavy load on
 that cluster. It writes below its own prefix, /rtmanager-bench/ID, and removes that at
 the end, also if it is interrupted. Only flags select the cluster, not the
 environment, so that no cluster is loaded by accident.
@@ -36,6 +39,7 @@ environment, so that no cluster is loaded by accident.
 A target that is not reached is not an error: the exit code is 0 when all
 measurements are complete.`,
 		Example: `  rtmanager bench
+  rtmanager bench --members 3 --row update-rate
   rtmanager bench --records 1000000 --row growth
   rtmanager bench --row update-rate --row update-latency --writers 1024
   rtmanager bench --etcd-endpoints http://10.0.0.1:2379 --duration 20s
@@ -51,14 +55,16 @@ measurements are complete.`,
 	flags.DurationVar(&options.Duration, "duration", options.Duration, "how long to measure each side of a ratio")
 	flags.StringArrayVar(&options.Rows, "row", nil, "measure only the row `NAME`, repeatable: "+strings.Join(bench.RowNames(), ", "))
 	_ = cmd.RegisterFlagCompletionFunc("row", cobra.FixedCompletions(bench.RowNames(), cobra.ShellCompDirectiveNoFileComp))
+	size := flags.Int("members", 0, "run on `N` members of etcd that are started as processes of their own, for example 1 or 3; the default is one member in this process")
 	cluster := bindCluster(flags)
 	cmd.RunE = c.RunE(func(cmd *cobra.Command, _ []string) error {
 		cfg, err := cluster.load()
-		if err := errors.Join(options.Validate(), err); err != nil {
+		if err := errors.Join(options.Validate(), validateMembers(flags, *size), err); err != nil {
 			return exit.UsageError{Err: err, See: cmd.CommandPath()}
 		}
-		return c.bench(cmd.Context(), cfg, options)
+		return c.bench(cmd.Context(), benchmark{etcd: cfg, members: *size, options: options})
 	})
+	cmd.AddCommand(c.benchMemberCommand())
 	return cmd
 }
 
@@ -101,11 +107,38 @@ func (f clusterFlags) load() (config.Config, error) {
 	return f.loader.Load()
 }
 
+// benchmark is one run of the command.
+type benchmark struct {
+	etcd    config.Config
+	members int // 0 for an embedded or external etcd
+	options bench.Options
+}
+
 // bench opens etcd, runs the benchmark and prints its report, even if it is incomplete
 // because of an error.
-func (c commands) bench(ctx context.Context, cfg config.Config, options bench.Options) (err error) {
+func (c commands) bench(ctx context.Context, b benchmark) (err error) {
 	c.UseNoDaemon()
-	if cfg.HasEmbeddedEtcd() {
+	cfg, options := b.etcd, b.options
+	var etcdCPU func(context.Context) (time.Duration, error)
+	switch {
+	case b.members > 0:
+		cluster, err := startMembers(ctx, b.members)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, cluster.Close()) }()
+		bound, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		ctx = bound
+		go func() {
+			select {
+			case failure := <-cluster.Failed():
+				cancel(failure)
+			case <-bound.Done():
+			}
+		}()
+		cfg.EtcdEndpoints, etcdCPU = cluster.ClientURLs(), cluster.CPUTime
+	case cfg.HasEmbeddedEtcd():
 		cfg.DataDir, err = os.MkdirTemp("", "rtmanager-bench-")
 		if err != nil {
 			return err
@@ -120,7 +153,7 @@ func (c commands) bench(ctx context.Context, cfg config.Config, options bench.Op
 
 	printer := &progress.Bench{Out: c.Err, IsTerminal: c.IsErrTerminal, Headline: "etcd at " + etcd.URLs}
 	report, err := bench.Run(ctx, bench.Cluster{
-		Client: etcd.Client, WatchClient: etcd.WatchClient, Embedded: cfg.HasEmbeddedEtcd(),
+		Client: etcd.Client, WatchClient: etcd.WatchClient, Embedded: cfg.HasEmbeddedEtcd(), Members: b.members, EtcdCPU: etcdCPU,
 		Prefix: strings.TrimRight(cfg.EtcdPrefix, "/"), OpenTimeout: cfg.EtcdDialTimeout,
 	}, options, printer.Report)
 	printer.Close()

@@ -1,0 +1,48 @@
+package bench
+
+import (
+	"context"
+	"time"
+
+	"galaxy/rtmanager/internal/bench/cputime"
+)
+
+// cpuUsage is CPU time, user and system.
+type cpuUsage struct {
+	process time.Duration // of this process, including an embedded etcd
+	etcd    time.Duration // of all members; 0 if the cluster does not report it
+}
+
+func (u cpuUsage) minus(earlier cpuUsage) cpuUsage {
+	return cpuUsage{process: u.process - earlier.process, etcd: u.etcd - earlier.etcd}
+}
+
+func (u cpuUsage) plus(other cpuUsage) cpuUsage {
+	return cpuUsage{process: u.process + other.process, etcd: u.etcd + other.etcd}
+}
+
+// readCPU returns the CPU time that both sides have used so far.
+func (c Cluster) readCPU(ctx context.Context) (used cpuUsage, err error) {
+	if c.EtcdCPU != nil {
+		if used.etcd, err = c.EtcdCPU(ctx); err != nil {
+			return cpuUsage{}, err
+		}
+	}
+	used.process = cputime.OfProcess()
+	return used, nil
+}
+
+// isTemporary reports whether the data of the cluster is removed after the run.
+func (c Cluster) isTemporary() bool { return c.Embedded || c.Members > 0 }
+
+// sleep returns the cause of ctx if ctx ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
