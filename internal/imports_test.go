@@ -128,7 +128,7 @@ var allowed = map[string][]string{
 
 	"config":                      {"domain/federation", "domain/node", "domain/operation", "gameports", "logging"},
 	"logging":                     {},
-	"bench":                       {"domain/", "ports", "adapters/etcdstore", "bench/cputime"},
+	"bench":                       {"domain/", "ports", "api", "adapters/etcdstore", "adapters/httpserver", "bench/cputime"},
 	"bench/cputime":               {},
 	"bench/members":               {"bench/cputime"},
 	"storecheck":                  {"etcd", "adapters/etcdmembers", "adapters/etcdreservations", "adapters/etcdrollouts", "adapters/etcdaccess", "adapters/etcdsecrets"},

@@ -21,16 +21,27 @@ type Cluster struct {
 	// Embedded is set if this process is the cluster and its data is temporary. The run
 	// then reads etcd's own metrics and does not remove its keys.
 	Embedded bool
-	// Members is the number of members if each is a process of its own that serves only
-	// this run; 0 for any other cluster. The run does not remove its keys from them.
-	Members int
-	// EtcdCPU returns the CPU time that the processes of all members have used; nil if
-	// it is not known.
-	EtcdCPU func(context.Context) (time.Duration, error)
+	// Members are the processes of the members if they serve only this run; nil for any
+	// other cluster. The run does not remove its keys from them.
+	Members MemberProcesses
 	// Prefix is prepended to the prefix that a run generates.
 	Prefix string
 	// OpenTimeout is the timeout of the first requests; 0 means 15 s.
 	OpenTimeout time.Duration
+
+	externalMembers int // of an external cluster, 0 if it is not known
+}
+
+// MemberProcesses are the processes of all members of a cluster.
+type MemberProcesses interface {
+	// Size returns the number of members.
+	Size() int
+	// CPUTime returns the CPU time, user and system, that all of them have used.
+	CPUTime(ctx context.Context) (time.Duration, error)
+	// StartProfiles starts a CPU profile of each member, in the file that the function
+	// returns for the name of the member. StopProfiles ends and completes them.
+	StartProfiles(ctx context.Context, file func(member string) string) error
+	StopProfiles(ctx context.Context) error
 }
 
 // Options are the sizes of a run. Default returns those of the design.
@@ -47,6 +58,10 @@ type Options struct {
 	Duration time.Duration
 	// Rows names the rows to measure; empty means all.
 	Rows []string
+	// ProfileDir is the existing directory for profiles of both sides of each row with
+	// rounds; empty means no profiles. They are of a measurement of their own after the
+	// rounds.
+	ProfileDir string
 }
 
 // Default returns the sizes of the design.
@@ -114,6 +129,7 @@ func Run(ctx context.Context, cluster Cluster, options Options, progress func(Pr
 	if progress == nil {
 		progress = func(Progress) {}
 	}
+	cluster.countMembers(ctx)
 	r := newRunner(cluster, options, progress)
 	report = newReport(cluster, options)
 	defer func() { err = errors.Join(err, r.close(ctx)) }()

@@ -21,7 +21,7 @@ type comparison struct {
 	figure              func(*sample) float64
 	// isInverse makes the ratio baseline to measured: how many times faster.
 	isInverse bool
-	target    func(Options) target
+	target    targetFunc
 	workloads func(context.Context, *runner) (measured, baseline workload, err error)
 }
 
@@ -40,7 +40,10 @@ func (c comparison) measure(ctx context.Context, r *runner) (Row, error) {
 	if err != nil {
 		return Row{}, err
 	}
-	return c.newRow(r.options, samples)
+	if err := r.profileBoth(ctx, c.name, measured, baseline); err != nil {
+		return Row{}, err
+	}
+	return c.newRow(r.cluster, r.options, samples)
 }
 
 // runRounds measures the workloads alternately, after a short warm-up of each.
@@ -90,7 +93,7 @@ func (r *runner) measureBoth(ctx context.Context, measured, baseline workload, r
 var errZeroFigure = errors.New("a measurement is 0; use a longer --duration")
 
 // newRow returns the row of the samples. The ratio is the median of those of the rounds.
-func (c comparison) newRow(options Options, samples roundSamples) (Row, error) {
+func (c comparison) newRow(cluster Cluster, options Options, samples roundSamples) (Row, error) {
 	measured, baseline := c.figures(samples.measured), c.figures(samples.baseline)
 	row := Row{Measured: median(measured), Baseline: median(baseline), Unit: c.unit, Details: map[string]float64{}}
 	if row.Measured <= 0 || row.Baseline <= 0 || slices.Min(measured) <= 0 || slices.Min(baseline) <= 0 {
@@ -103,8 +106,8 @@ func (c comparison) newRow(options Options, samples roundSamples) (Row, error) {
 		ratios[i] = round.Ratio
 	}
 	row.Ratio, row.Spread = median(ratios), spreadOf(ratios)
-	target := c.target(options)
-	row.Target, row.Reached = target.String(), target.isReached(row.Ratio)
+	target := c.target(cluster, options)
+	row.Target, row.Reached = target.String(), target.isReached(row)
 	addDetails(row.Details, "measured", samples.measured)
 	addDetails(row.Details, "baseline", samples.baseline)
 	return row, nil

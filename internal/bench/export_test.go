@@ -53,6 +53,9 @@ func Quantile(durations []time.Duration, q float64) time.Duration {
 // GrowthSizes returns the numbers of records at which growth is measured.
 func GrowthSizes(records int) []int { return growthSizes(records) }
 
+// ContinueOf returns the token of the next page.
+func ContinueOf(body []byte) (string, error) { return continueOf(body) }
+
 // comparisonByName returns the comparison with the name.
 func comparisonByName(name string) comparison {
 	all := comparisons()

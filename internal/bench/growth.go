@@ -10,7 +10,10 @@ import (
 const (
 	minGrowthSize = 1000
 	// maxHeapPerRecord is the target of the cache's size, in bytes per record.
-	maxHeapPerRecord = 1536
+	maxHeapPerRecord = 700
+	// maxReadyTime is the target of the time until a store with all records serves reads
+	// from its cache.
+	maxReadyTime = 10 * time.Second
 )
 
 // growthRow returns the row that measures the cost of more records.
@@ -32,7 +35,7 @@ func growthSizes(records int) []int {
 }
 
 func measureGrowth(ctx context.Context, r *runner) (Row, error) {
-	target := target{limit: 1.3, condition: fmt.Sprintf("and ≤ %d heap bytes per record", maxHeapPerRecord)}
+	target := target{limit: 1.3, condition: fmt.Sprintf("≤ %d heap bytes per record, ready in ≤ %s", maxHeapPerRecord, maxReadyTime)}
 	row := Row{Unit: UnitMicroseconds, Target: target.String(), Details: map[string]float64{}}
 	var first, last roundSamples
 	for i, size := range growthSizes(r.options.Records) {
@@ -58,7 +61,8 @@ func measureGrowth(ctx context.Context, r *runner) (Row, error) {
 		}
 	}
 	heap := row.Details[fmt.Sprintf("heap_bytes_per_record_at_%d", r.options.Records)]
-	row.Reached = target.isReached(row.Ratio) && heap <= maxHeapPerRecord
+	ready := row.Details[fmt.Sprintf("ready_ms_at_%d", r.options.Records)]
+	row.Reached = target.isReached(row) && heap <= maxHeapPerRecord && ready <= float64(maxReadyTime.Milliseconds())
 	return row, nil
 }
 

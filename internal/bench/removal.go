@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -25,7 +26,16 @@ func (e *LeftoverError) Unwrap() error { return e.Err }
 
 // close closes the store and removes everything that the run wrote, also if ctx has ended.
 func (r *runner) close(ctx context.Context) error {
+	var serverErr error
+	if r.stopServer != nil {
+		serverErr = r.stopServer()
+	}
 	r.closeStore()
+	return errors.Join(serverErr, r.removeKeys(ctx))
+}
+
+// removeKeys removes everything that the run wrote to a cluster of others.
+func (r *runner) removeKeys(ctx context.Context) error {
 	if r.cluster.isTemporary() {
 		return nil
 	}

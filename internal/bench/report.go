@@ -1,9 +1,6 @@
 package bench
 
-import (
-	"fmt"
-	goruntime "runtime"
-)
+import goruntime "runtime"
 
 // Report is the result of a run. Its JSON names are stable.
 type Report struct {
@@ -18,10 +15,17 @@ type Machine struct {
 	Go    string `json:"go"`
 	OS    string `json:"os"`
 	Arch  string `json:"arch"`
-	Etcd  string `json:"etcd"` // embedded, members (processes of this run), or external
-	// Members is the number of those members, 0 for any other etcd.
+	Etcd  string `json:"etcd"` // a constant Etcd…; members are processes of this run
+	// Members is the number of members, as far as it is known.
 	Members int `json:"members"`
 }
+
+// The values of Machine.Etcd.
+const (
+	EtcdEmbedded = "embedded"
+	EtcdMembers  = "members"
+	EtcdExternal = "external"
+)
 
 // Sizes are the options of a run.
 type Sizes struct {
@@ -69,50 +73,23 @@ type Row struct {
 }
 
 func newReport(cluster Cluster, options Options) Report {
-	etcd := "external"
+	etcd := EtcdExternal
 	switch {
 	case cluster.Embedded:
-		etcd = "embedded"
-	case cluster.Members > 0:
-		etcd = "members"
+		etcd = EtcdEmbedded
+	case cluster.Members != nil:
+		etcd = EtcdMembers
 	}
 	names := options.Rows
 	if len(names) == 0 {
 		names = RowNames()
 	}
 	return Report{
-		Machine: Machine{Cores: goruntime.GOMAXPROCS(0), Go: goruntime.Version(), OS: goruntime.GOOS, Arch: goruntime.GOARCH, Etcd: etcd, Members: cluster.Members},
+		Machine: Machine{Cores: goruntime.GOMAXPROCS(0), Go: goruntime.Version(), OS: goruntime.GOOS, Arch: goruntime.GOARCH, Etcd: etcd, Members: cluster.memberCount()},
 		Options: Sizes{
 			Writers: options.Writers, Readers: options.Readers, Watchers: options.Watchers, Records: options.Records,
 			DurationSeconds: options.Duration.Seconds(), Rows: names,
 		},
 		Rows: []Row{},
 	}
-}
-
-// target is the target of a row.
-type target struct {
-	limit     float64
-	isMinimum bool   // limit is a minimum rather than a maximum
-	condition string // further condition, as text
-}
-
-func (t target) isReached(ratio float64) bool {
-	if t.isMinimum {
-		return ratio >= t.limit
-	}
-	return ratio <= t.limit
-}
-
-// String implements fmt.Stringer.
-func (t target) String() string {
-	sign := "≤"
-	if t.isMinimum {
-		sign = "≥"
-	}
-	text := fmt.Sprintf("%s %.4g×", sign, t.limit)
-	if t.condition != "" {
-		text += ", " + t.condition
-	}
-	return text
 }

@@ -190,6 +190,21 @@ func TestQuantiles(t *testing.T) {
 	require.InEpsilon(t, float64(math.MaxInt64), float64(bench.Quantile([]time.Duration{math.MaxInt64}, 1)), 0.016)
 }
 
+func TestContinueOfAPage(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"items":[{"game_id":"a","labels":{"continue":"no"}}],"continue":"next"}`: "next",
+		`{"items":[],"continue":"a\u0026b","regions":[{"name":"eu"}]}`:             "a&b",
+		`{"items":[]}`: "",
+	} {
+		token, err := bench.ContinueOf([]byte(body))
+		require.NoError(t, err, body)
+		require.Equal(t, want, token, body)
+	}
+	_, err := bench.ContinueOf([]byte(`{"continue":"ne`))
+	require.Error(t, err)
+}
+
 func TestSizesOfGrowth(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, []int{200}, bench.GrowthSizes(200))

@@ -29,8 +29,9 @@ type runner struct {
 	hasOpened   bool             // the store was opened at least once, so keys exist
 	writers     []*writer
 	bareWriters []*bareWriter
-	loaded      int // records in the store without the writers' games
-	loadStarted int // records that may be in the store
+	loaded      int          // records in the store without the writers' games
+	loadStarted int          // records that may be in the store
+	stopServer  func() error // stops the server of list-http; nil if there is none
 }
 
 const (

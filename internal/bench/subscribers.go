@@ -61,7 +61,7 @@ func measureSubscribers(ctx context.Context, r *runner) (Row, error) {
 	row.Details["event_to_all_max_us"] = microseconds(latencies.quantile(1))
 	row.Ratio = row.Measured / row.Baseline
 	row.Spread = [2]float64{row.Ratio, row.Ratio} // a count has no noise
-	row.Reached = target.isReached(row.Ratio)
+	row.Reached = target.isReached(row)
 	return row, nil
 }
 

@@ -33,19 +33,23 @@ func comparisons() []comparison {
 	return []comparison{
 		{
 			name: "update-latency", what: "UpdateStatus, 1 writer", against: "the bare etcd transaction",
-			unit: UnitMicroseconds, figure: mean, target: fixedTarget(target{limit: 1.1}), workloads: updateWorkloadsFor(func(Options) int { return 1 }),
+			unit: UnitMicroseconds, figure: mean, target: updateLatencyTarget, workloads: updateWorkloadsFor(func(Options) int { return 1 }),
 		},
 		{
 			name: "update-rate", what: "UpdateStatus, all writers, each with its own game", against: "as many bare etcd transactions in flight",
-			unit: UnitPerSecond, figure: rate, target: fixedTarget(target{limit: 2.5, isMinimum: true}), workloads: updateWorkloadsFor(func(o Options) int { return o.Writers }),
+			unit: UnitPerSecond, figure: rate, target: updateRateTarget, workloads: updateWorkloadsFor(func(o Options) int { return o.Writers }),
 		},
 		{
 			name: "get-rate", what: "linearizable Get, all readers, random games", against: "etcd's linearizable Get, not decoded",
-			unit: UnitPerSecond, figure: rate, target: fixedTarget(target{limit: 5, isMinimum: true}), workloads: getWorkloads,
+			unit: UnitPerSecond, figure: rate, target: fixedTarget(target{limit: 6, isMinimum: true}), workloads: getWorkloads,
 		},
 		{
 			name: "list", what: "List, linearizable", against: "etcd range in pages, decoded",
 			unit: UnitMicroseconds, figure: mean, isInverse: true, target: fixedTarget(target{limit: 20, isMinimum: true}), workloads: listWorkloads,
+		},
+		{
+			name: "list-http", what: "list of all records over HTTP, linearizable, bodies read", against: "etcd range in pages, decoded",
+			unit: UnitMicroseconds, figure: mean, isInverse: true, target: fixedTarget(target{limit: 20, isMinimum: true}), workloads: listHTTPWorkloads,
 		},
 		{
 			name: "list-by-status", what: "ListByStatus of few records", against: "List of all records",
@@ -56,13 +60,4 @@ func comparisons() []comparison {
 			unit: UnitMicroseconds, figure: p99, target: fixedTarget(target{limit: 1.5}), workloads: watchWorkloads,
 		},
 	}
-}
-
-func fixedTarget(g target) func(Options) target { return func(Options) target { return g } }
-
-// proportionalTarget returns the target of a read whose cost is proportional to its
-// result: ten times the share of the returned records in all records, which allows
-// for the constant cost of a call.
-func proportionalTarget(o Options) target {
-	return target{limit: 10 * float64(o.selectedRecords()) / float64(o.Records)}
 }

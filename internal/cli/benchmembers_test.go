@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,11 +27,20 @@ func TestBenchOfMembers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs etcd")
 	}
-	temporary := t.TempDir()
+	temporary, profiles := t.TempDir(), filepath.Join(t.TempDir(), "profiles")
 	t.Setenv("TMPDIR", temporary)
-	got := run(t, "", smallBench("--members", "3", "-o", "json", "--row", "update-rate", "--row", "update-latency")...)
+	got := run(t, "", smallBench("--members", "3", "-o", "json", "--row", "update-rate", "--row", "update-latency", "--profile", profiles)...)
 	got.requireCode(t, 0, "bench")
 	requireNoFiles(t, temporary)
+	for _, row := range []string{"update-rate", "update-latency"} {
+		for _, side := range []string{"measured", "baseline"} {
+			for _, kind := range []string{"cpu", "m1-cpu", "m2-cpu", "m3-cpu", "allocs-base", "allocs"} {
+				info, err := os.Stat(filepath.Join(profiles, row+"-"+side+"-"+kind+".pprof"))
+				require.NoError(t, err)
+				require.NotZero(t, info.Size(), info.Name())
+			}
+		}
+	}
 
 	var report bench.Report
 	require.NoError(t, json.Unmarshal([]byte(got.out), &report), "printed %s", got.out)

@@ -132,6 +132,34 @@ func (c *Cluster) ProcessIDs() []int {
 	return ids
 }
 
+// Size returns the number of members.
+func (c *Cluster) Size() int { return len(c.processes) }
+
+// StartProfiles starts a CPU profile of each member, in the file that the function returns
+// for the name of the member. StopProfiles ends and completes them.
+func (c *Cluster) StartProfiles(ctx context.Context, file func(member string) string) error {
+	for _, p := range c.processes {
+		path, err := filepath.Abs(file(p.settings.Name))
+		if err != nil {
+			return err
+		}
+		if _, err := p.request(ctx, requestProfile+path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// StopProfiles ends the profiles of StartProfiles and completes their files.
+func (c *Cluster) StopProfiles(ctx context.Context) error {
+	var faults []error
+	for _, p := range c.processes {
+		_, err := p.request(ctx, requestProfileEnd)
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
 // CPUTime returns the CPU time, user and system, that the processes of all members have
 // used since they started.
 func (c *Cluster) CPUTime(ctx context.Context) (time.Duration, error) {

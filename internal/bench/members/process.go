@@ -33,7 +33,7 @@ type process struct {
 // startProcess starts a member. It ends when its standard input is closed.
 func startProcess(command []string, s settings) (*process, error) {
 	p := &process{settings: s, lines: make(chan string, 1), done: make(chan struct{})}
-	p.cmd = exec.Command(command[0], command[1:]...) //nolint:gosec // this program
+	p.cmd = exec.CommandContext(context.Background(), command[0], command[1:]...) //nolint:gosec // this program
 	// A signal of the terminal ends the benchmark, which then still needs its members.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.Stderr = &p.stderr
@@ -100,8 +100,8 @@ func (p *process) endError() error {
 	return fmt.Errorf("member %s of etcd: %w", p.settings.Name, reason)
 }
 
-// request sends a request and returns its response. After an error the member cannot be
-// used any more: a late response would be that of the next request.
+// request sends a request and returns the value of its response. After the end of ctx the
+// member cannot be used any more: a late response would be that of the next request.
 func (p *process) request(ctx context.Context, text string) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -109,7 +109,14 @@ func (p *process) request(ctx context.Context, text string) (string, error) {
 		<-p.done // the pipe breaks when the process ends
 		return "", p.endError()
 	}
-	return p.awaitLine(ctx)
+	line, err := p.awaitLine(ctx)
+	if err != nil {
+		return "", err
+	}
+	if value, isOK := strings.CutPrefix(line, responseOK); isOK {
+		return value, nil
+	}
+	return "", fmt.Errorf("member %s of etcd: %s", p.settings.Name, strings.TrimPrefix(line, responseError))
 }
 
 func (p *process) cpuTime(ctx context.Context) (time.Duration, error) {

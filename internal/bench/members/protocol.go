@@ -17,9 +17,19 @@ type settings struct {
 // responseReady is the first response, when the member serves requests of etcd.
 const responseReady = "ready"
 
-// requestCPU requests the CPU time that the process of the member has used, in
-// nanoseconds.
-const requestCPU = "cpu"
+// Requests. A response is a line that starts with responseOK or responseError.
+const (
+	// requestCPU returns the CPU time that the process of the member has used, in
+	// nanoseconds.
+	requestCPU = "cpu"
+	// requestProfile starts a CPU profile in the file whose name follows. requestProfileEnd
+	// completes it.
+	requestProfile    = "profile "
+	requestProfileEnd = "profile-end"
+
+	responseOK    = "ok "
+	responseError = "error "
+)
 
 const (
 	// startTimeout bounds the start of a cluster, also on a busy machine.

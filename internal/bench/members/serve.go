@@ -10,7 +10,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.etcd.io/etcd/server/v3/embed"
@@ -53,6 +55,7 @@ func Serve(ctx context.Context, in io.Reader, out, errs io.Writer) error {
 	}
 	// Close would wait for clients, and for a cluster that does not become ready.
 	defer stopEtcd(etcd)
+	responses := responder{out: out}
 	ready := etcd.Server.ReadyNotify()
 	for {
 		select {
@@ -63,7 +66,7 @@ func Serve(ctx context.Context, in io.Reader, out, errs io.Writer) error {
 			if !isOpen {
 				return nil
 			}
-			if err := respond(out, line); err != nil {
+			if err := responses.respond(line); err != nil {
 				return err
 			}
 		case err := <-etcd.Err():
@@ -89,14 +92,37 @@ func stopEtcd(etcd *embed.Etcd) {
 	}
 }
 
-func respond(out io.Writer, request string) error {
-	switch request {
-	case requestCPU:
-		_, err := fmt.Fprintln(out, strconv.FormatInt(int64(cputime.OfProcess()), 10))
-		return err
-	default:
-		return fmt.Errorf("unknown request %q", request)
+// responder responds to requests.
+type responder struct {
+	out     io.Writer
+	profile *os.File // nil while there is no profile
+}
+
+func (r *responder) respond(request string) error {
+	value, err := r.handle(request)
+	line := responseOK + value
+	if err != nil {
+		line = responseError + err.Error()
 	}
+	_, err = fmt.Fprintln(r.out, strings.ReplaceAll(line, "\n", " "))
+	return err
+}
+
+func (r *responder) handle(request string) (value string, err error) {
+	file, isProfile := strings.CutPrefix(request, requestProfile)
+	switch {
+	case request == requestCPU:
+		return strconv.FormatInt(int64(cputime.OfProcess()), 10), nil
+	case isProfile:
+		if r.profile, err = os.Create(file); err != nil { //nolint:gosec // the user chose it
+			return "", err
+		}
+		return "", pprof.StartCPUProfile(r.profile)
+	case request == requestProfileEnd:
+		pprof.StopCPUProfile()
+		return "", r.profile.Close() // also if it is nil
+	}
+	return "", fmt.Errorf("unknown request %q", request)
 }
 
 // etcdConfig returns the configuration of etcd: its defaults, except those that the

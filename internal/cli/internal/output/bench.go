@@ -63,10 +63,10 @@ func formatCPU(c *bench.CPU) string {
 
 // formatEtcd describes the cluster of a run.
 func formatEtcd(m bench.Machine) string {
-	switch m.Members {
-	case 0:
+	switch {
+	case m.Etcd != bench.EtcdMembers:
 		return m.Etcd + " etcd"
-	case 1:
+	case m.Members == 1:
 		return "etcd of 1 member in its own process"
 	}
 	return fmt.Sprintf("etcd of %d members in their own processes", m.Members)

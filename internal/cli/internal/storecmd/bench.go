@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -55,6 +54,7 @@ measurements are complete.`,
 	flags.DurationVar(&options.Duration, "duration", options.Duration, "how long to measure each side of a ratio")
 	flags.StringArrayVar(&options.Rows, "row", nil, "measure only the row `NAME`, repeatable: "+strings.Join(bench.RowNames(), ", "))
 	_ = cmd.RegisterFlagCompletionFunc("row", cobra.FixedCompletions(bench.RowNames(), cobra.ShellCompDirectiveNoFileComp))
+	flags.StringVar(&options.ProfileDir, "profile", "", "write CPU profiles and profiles of allocations of both sides, and of each member of --members, to `DIR`, which is created")
 	size := flags.Int("members", 0, "run on `N` members of etcd that are started as processes of their own, for example 1 or 3; the default is one member in this process")
 	cluster := bindCluster(flags)
 	cmd.RunE = c.RunE(func(cmd *cobra.Command, _ []string) error {
@@ -119,12 +119,17 @@ type benchmark struct {
 func (c commands) bench(ctx context.Context, b benchmark) (err error) {
 	c.UseNoDaemon()
 	cfg, options := b.etcd, b.options
-	var etcdCPU func(context.Context) (time.Duration, error)
+	if options.ProfileDir != "" {
+		if err := os.MkdirAll(options.ProfileDir, 0o750); err != nil {
+			return err
+		}
+	}
+	var processes bench.MemberProcesses
 	switch {
 	case b.members > 0:
-		cluster, err := startMembers(ctx, b.members)
-		if err != nil {
-			return err
+		cluster, startErr := startMembers(ctx, b.members)
+		if startErr != nil {
+			return startErr
 		}
 		defer func() { err = errors.Join(err, cluster.Close()) }()
 		bound, cancel := context.WithCancelCause(ctx)
@@ -137,7 +142,7 @@ func (c commands) bench(ctx context.Context, b benchmark) (err error) {
 			case <-bound.Done():
 			}
 		}()
-		cfg.EtcdEndpoints, etcdCPU = cluster.ClientURLs(), cluster.CPUTime
+		cfg.EtcdEndpoints, processes = cluster.ClientURLs(), cluster
 	case cfg.HasEmbeddedEtcd():
 		cfg.DataDir, err = os.MkdirTemp("", "rtmanager-bench-")
 		if err != nil {
@@ -153,7 +158,7 @@ func (c commands) bench(ctx context.Context, b benchmark) (err error) {
 
 	printer := &progress.Bench{Out: c.Err, IsTerminal: c.IsErrTerminal, Headline: "etcd at " + etcd.URLs}
 	report, err := bench.Run(ctx, bench.Cluster{
-		Client: etcd.Client, WatchClient: etcd.WatchClient, Embedded: cfg.HasEmbeddedEtcd(), Members: b.members, EtcdCPU: etcdCPU,
+		Client: etcd.Client, WatchClient: etcd.WatchClient, Embedded: cfg.HasEmbeddedEtcd(), Members: processes,
 		Prefix: strings.TrimRight(cfg.EtcdPrefix, "/"), OpenTimeout: cfg.EtcdDialTimeout,
 	}, options, printer.Report)
 	printer.Close()
