@@ -73,15 +73,24 @@ func EncodeRecord(rec StoredRecord) (string, error) {
 // DecodeRecord decodes a record's key and value. The error is a *runtime.CorruptError with
 // that key.
 func (k Keys) DecodeRecord(kv *mvccpb.KeyValue) (*Record, error) {
+	decoder, rec := RecordDecoder{keys: k}, new(Record)
+	if _, err := decoder.Decode(kv, rec); err != nil {
+		return nil, err
+	}
+	return rec, nil
+}
+
+// decodeStrict is DecodeRecord by the JSON package.
+func (k Keys) decodeStrict(kv *mvccpb.KeyValue, rec *Record) error {
 	key := string(kv.GetKey())
 	gameID, err := k.GameOfRecord(key)
 	if err != nil {
-		return nil, foreignKey(key, err)
+		return foreignKey(key, err)
 	}
-	corrupt := func(format string, args ...any) (*Record, error) {
-		return nil, &runtime.CorruptError{Key: key, GameID: gameID, Reason: fmt.Sprintf(format, args...)}
+	corrupt := func(format string, args ...any) error {
+		return &runtime.CorruptError{Key: key, GameID: gameID, Reason: fmt.Sprintf(format, args...)}
 	}
-	rec := &Record{CreateRevision: kv.GetCreateRevision(), ModRevision: kv.GetModRevision()}
+	*rec = Record{CreateRevision: kv.GetCreateRevision(), ModRevision: kv.GetModRevision()}
 	if err := json.Unmarshal(kv.GetValue(), &rec.StoredRecord); err != nil {
 		// If a newer schema has changed the types of members, its number is the better
 		// explanation.
@@ -99,7 +108,7 @@ func (k Keys) DecodeRecord(kv *mvccpb.KeyValue) (*Record, error) {
 		return corrupt("the record has status %q, which this version does not know", rec.Status)
 	}
 	rec.RuntimeRecord = rec.InUTC()
-	return rec, nil
+	return nil
 }
 
 // foreignKey returns the error of a key that was not made from a game id.

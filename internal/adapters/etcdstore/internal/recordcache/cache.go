@@ -20,6 +20,9 @@ import (
 type Cache struct {
 	keys layout.Keys
 
+	decoding sync.Mutex // held while decoder is used
+	decoder  *layout.RecordDecoder
+
 	mu sync.RWMutex
 	// isSynced means that live contains every record; isWatchHealthy that the watch which
 	// feeds the cache is assumed to be alive.
@@ -37,7 +40,7 @@ type Cache struct {
 
 // New returns a cache without records.
 func New(keys layout.Keys) *Cache {
-	return &Cache{keys: keys, live: NewIndexes(), byKey: map[string]*Record{}}
+	return &Cache{keys: keys, decoder: layout.NewRecordDecoder(keys), live: NewIndexes(), byKey: map[string]*Record{}}
 }
 
 // Fill makes the records the content of the cache. It takes ownership of them.
@@ -84,14 +87,7 @@ func (c *Cache) SetWatchHealthy(isHealthy bool) {
 // subscriber that starts from the cache can continue there. It only reads the events: on the
 // in-process client they are the server's memory.
 func (c *Cache) Apply(events []*clientv3.Event, position int64, publish func([]Change, int64)) {
-	changes := make([]Change, 0, len(events))
-	for _, ev := range events {
-		change := Change{Revision: ev.Kv.GetModRevision()}
-		if ev.Type != clientv3.EventTypeDelete {
-			change.After = NewRecord(c.keys, ev.Kv)
-		}
-		changes = append(changes, change)
-	}
+	changes := c.decodeChanges(events)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range changes {
@@ -114,6 +110,21 @@ func (c *Cache) Apply(events []*clientv3.Event, position int64, publish func([]C
 	c.isWatchHealthy = true
 	publish(changes, position)
 	c.changed.Notify()
+}
+
+// decodeChanges returns the changes of the events, without the records that they replace.
+func (c *Cache) decodeChanges(events []*clientv3.Event) []Change {
+	c.decoding.Lock()
+	defer c.decoding.Unlock()
+	changes := make([]Change, len(events))
+	for i, ev := range events {
+		changes[i].Revision = ev.Kv.GetModRevision()
+		if ev.Type != clientv3.EventTypeDelete {
+			changes[i].After = new(Record)
+			changes[i].After.decode(c.decoder, ev.Kv)
+		}
+	}
+	return changes
 }
 
 // set replaces the record of a key and returns the previous one. mu must be held.

@@ -34,7 +34,7 @@ func (c Change) segment() string {
 func (c Change) bytes() (n int) {
 	for _, r := range []*Record{c.Before, c.After} {
 		if r != nil {
-			n += r.bytes
+			n += r.bytes()
 		}
 	}
 	return n

@@ -1,14 +1,18 @@
 package recordcache
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
+// changesAt returns one change for each number of bytes, which is at least recordOverhead.
 func changesAt(revision int64, bytes ...int) (changes []Change) {
 	for _, n := range bytes {
-		changes = append(changes, Change{Revision: revision, After: &Record{bytes: n}})
+		after := new(Record)
+		after.EngineEndpoint = strings.Repeat("x", max(0, n-recordOverhead))
+		changes = append(changes, Change{Revision: revision, After: after})
 	}
 	return changes
 }

@@ -57,7 +57,11 @@ func NewIndexes() *Indexes {
 
 // AddAll decodes records and adds them.
 func (x *Indexes) AddAll(keys layout.Keys, kvs []*mvccpb.KeyValue) {
-	newRecords(keys, kvs, func(r *Record) { x.set(r) })
+	for _, slab := range newRecords(keys, kvs) {
+		for i := range slab {
+			x.set(&slab[i])
+		}
+	}
 }
 
 // Len returns the number of records, including corrupt ones.

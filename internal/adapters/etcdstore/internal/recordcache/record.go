@@ -3,9 +3,8 @@ package recordcache
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"time"
-	"unique"
+	goruntime "runtime"
+	"sync"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 
@@ -22,25 +21,31 @@ type Record struct {
 	Segment string
 	// DecodeErr is why the value cannot be decoded; layout.Record is empty then.
 	DecodeErr *runtime.CorruptError
-
-	bytes int // estimated memory
-	// timestamps are what the optional timestamps of the record point to, so that a copy of
-	// the record reads memory next to it.
-	timestamps [3]time.Time
 }
 
 // recordOverhead is the estimated memory of a Record except its text: itself, its
 // timestamps and its places in the indexes.
-const recordOverhead = 600
+const recordOverhead = 640
 
-// labelsOverhead and labelOverhead are the estimated memory of the labels of a record, and of
-// each of them with its place in the index.
-const labelsOverhead, labelOverhead = 320, 80
+// labelsOverhead, labelOverhead and portOverhead are the estimated memory of the labels of a record,
+// of each of them with its places in the index, and of each port.
+const labelsOverhead, labelOverhead, portOverhead = 320, 48, 64
+
+// bytes returns the estimated memory of the record. Text that records share counts once for all of
+// them, so not here.
+func (r *Record) bytes() int {
+	bytes := recordOverhead + len(r.Segment) + len(r.CurrentContainerID) + len(r.EngineEndpoint) + len(r.StatePath) +
+		len(r.LastWrite.OperationID) + len(r.Metadata) + len(r.Unknown) + portOverhead*len(r.Ports)
+	if len(r.Labels) > 0 {
+		bytes += labelsOverhead + labelOverhead*len(r.Labels)
+	}
+	return bytes
+}
 
 // NewRecord decodes a record's key and value into memory of its own.
 func NewRecord(keys layout.Keys, kv *mvccpb.KeyValue) *Record {
 	r := new(Record)
-	r.decode(keys, kv)
+	r.decode(layout.NewRecordDecoder(keys), kv)
 	return r
 }
 
@@ -49,56 +54,34 @@ func NewRecord(keys layout.Keys, kv *mvccpb.KeyValue) *Record {
 // objects. A slab lives as long as any of its records.
 const recordsPerSlab = 64
 
-// newRecords decodes many records and calls add for each.
-func newRecords(keys layout.Keys, kvs []*mvccpb.KeyValue, add func(*Record)) {
-	for chunk := range slices.Chunk(kvs, recordsPerSlab) {
-		slab := make([]Record, len(chunk))
-		for i, kv := range chunk {
-			slab[i].decode(keys, kv)
-			add(&slab[i])
+// newRecords decodes many records on all cores, and returns them in order, in slabs.
+func newRecords(keys layout.Keys, kvs []*mvccpb.KeyValue) [][]Record {
+	slabs := make([][]Record, (len(kvs)+recordsPerSlab-1)/recordsPerSlab)
+	decodeSlabs := func(from, to int) {
+		decoder := layout.NewBulkDecoder(keys)
+		for i := from; i < to; i++ {
+			kvs := kvs[i*recordsPerSlab : min((i+1)*recordsPerSlab, len(kvs))]
+			slabs[i] = make([]Record, len(kvs))
+			for j, kv := range kvs {
+				slabs[i][j].decode(decoder, kv)
+			}
 		}
 	}
+	var decoding sync.WaitGroup
+	perCore := max(1, (len(slabs)+goruntime.GOMAXPROCS(0)-1)/goruntime.GOMAXPROCS(0))
+	for from := 0; from < len(slabs); from += perCore {
+		decoding.Go(func() { decodeSlabs(from, min(from+perCore, len(slabs))) })
+	}
+	decoding.Wait()
+	return slabs
 }
 
-func (r *Record) decode(keys layout.Keys, kv *mvccpb.KeyValue) {
-	r.Segment, r.bytes = string(kv.GetKey())[len(keys.Records()):], recordOverhead+len(kv.GetValue())
-	rec, err := keys.DecodeRecord(kv)
+func (r *Record) decode(decoder *layout.RecordDecoder, kv *mvccpb.KeyValue) {
+	segment, err := decoder.Decode(kv, &r.Record)
+	r.Segment = segment
 	if corrupt, ok := errors.AsType[*runtime.CorruptError](err); ok {
-		r.DecodeErr, r.ModRevision = corrupt, kv.GetModRevision()
-		return
+		r.Record, r.DecodeErr = layout.Record{ModRevision: kv.GetModRevision()}, corrupt
 	}
-	r.Record = *rec
-	r.internStrings()
-	r.internLabels()
-	for i, at := range []**time.Time{&r.StartedAt, &r.StoppedAt, &r.RemovedAt} {
-		if *at != nil {
-			r.timestamps[i] = **at
-			*at = &r.timestamps[i]
-		}
-	}
-}
-
-// internStrings makes records share the strings that many of them have in common.
-func (r *Record) internStrings() {
-	if r.Segment == r.GameID {
-		r.Segment = r.GameID
-	}
-	for _, word := range []*string{&r.Region, &r.Node, &r.CurrentImageRef, &r.ImageDigest, &r.DockerNetwork, (*string)(&r.Status), (*string)(&r.LastWrite.Kind), (*string)(&r.DesiredStatus), (*string)(&r.Health)} {
-		*word = unique.Make(*word).Value()
-	}
-}
-
-// internLabels makes records share the keys and values of labels, and counts their memory.
-func (r *Record) internLabels() {
-	if len(r.Labels) == 0 {
-		return
-	}
-	shared := make(map[string]string, len(r.Labels))
-	for key, value := range r.Labels {
-		shared[unique.Make(key).Value()] = unique.Make(value).Value()
-	}
-	r.Labels = shared
-	r.bytes += labelsOverhead + labelOverhead*len(shared)
 }
 
 // Corrupt returns the decoding error, for the caller to keep.
