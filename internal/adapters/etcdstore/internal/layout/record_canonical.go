@@ -219,7 +219,7 @@ func (c *canonicalReader) sharedMember(name string) string {
 // ownMember reads the text of a member that differs in each record.
 func (c *canonicalReader) ownMember(name string) string {
 	c.required(name)
-	return c.decoder.own(c.text())
+	return c.decoder.copyText(c.text())
 }
 
 // text reads a string without escapes.

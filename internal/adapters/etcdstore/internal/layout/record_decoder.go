@@ -51,7 +51,7 @@ func NewBulkDecoder(keys Keys) *RecordDecoder {
 func (d *RecordDecoder) Decode(kv *mvccpb.KeyValue, rec *Record) (segment string, err error) {
 	key, prefix := kv.GetKey(), d.keys.Records()
 	bytes := key[len(prefix):]
-	gameID := d.own(bytes)
+	gameID := d.copyText(bytes)
 	*rec = Record{CreateRevision: kv.GetCreateRevision(), ModRevision: kv.GetModRevision()}
 	if isPlainGameID(bytes) && d.decodeCanonical(kv.GetValue(), gameID, &rec.StoredRecord) {
 		return gameID, nil
@@ -97,7 +97,7 @@ func (d *RecordDecoder) shared(text []byte) string {
 		return word
 	}
 	if d.words == nil || len(text) > maxSharedBytes {
-		return d.own(text)
+		return d.copyText(text)
 	}
 	if len(d.words) >= maxSharedWords {
 		clear(d.words)
@@ -107,8 +107,8 @@ func (d *RecordDecoder) shared(text []byte) string {
 	return word
 }
 
-// own returns the text as a string that only one record has.
-func (d *RecordDecoder) own(text []byte) string {
+// copyText returns the text as a string that only one record has.
+func (d *RecordDecoder) copyText(text []byte) string {
 	if !d.usesSlabs {
 		return string(text)
 	}
