@@ -24,6 +24,8 @@ type Cluster struct {
 	// Members are the processes of the members if they serve only this run; nil for any
 	// other cluster. The run does not remove its keys from them.
 	Members MemberProcesses
+	// URLs are the client URLs, separated by commas.
+	URLs string
 	// Prefix is prepended to the prefix that a run generates.
 	Prefix string
 	// OpenTimeout is the timeout of the first requests; 0 means 15 s.
@@ -62,11 +64,19 @@ type Options struct {
 	// rounds; empty means no profiles. They are of a measurement of their own after the
 	// rounds.
 	ProfileDir string
+	// Against is SideBare, or the name of another store that StartPeer starts. Empty means
+	// SideBare. Only the rows of PeerRows can be compared with another store. StartPeer is
+	// required with it.
+	Against   string
+	StartPeer StartPeer
 }
+
+// hasPeer reports whether the run compares with another store.
+func (o Options) hasPeer() bool { return o.Against != "" && o.Against != SideBare }
 
 // Default returns the sizes of the design.
 func Default() Options {
-	return Options{Writers: 256, Readers: 64, Watchers: 10_000, Records: 100_000, Duration: 5 * time.Second}
+	return Options{Against: SideBare, Writers: 256, Readers: 64, Watchers: 10_000, Records: 100_000, Duration: 5 * time.Second}
 }
 
 // Limits of the sizes, against typing errors.
@@ -92,9 +102,14 @@ func (o Options) Validate() error {
 	if o.Duration <= 0 {
 		faults = append(faults, &runtime.InvalidError{Field: "--duration", Reason: fmt.Sprintf("is %s; use more than 0, such as 5s", o.Duration)})
 	}
+	if o.hasPeer() && o.StartPeer == nil {
+		faults = append(faults, &runtime.InvalidError{Field: "--against", Reason: fmt.Sprintf("%q is not known", o.Against)})
+	}
 	for _, name := range o.Rows {
 		if !slices.Contains(RowNames(), name) {
 			faults = append(faults, &runtime.InvalidError{Field: "--row", Reason: fmt.Sprintf("%q is not a row; use one of %s", name, strings.Join(RowNames(), ", "))})
+		} else if o.hasPeer() && !slices.Contains(PeerRows(), name) {
+			faults = append(faults, &runtime.InvalidError{Field: "--row", Reason: fmt.Sprintf("%s has no row %s; use one of %s", o.Against, name, strings.Join(PeerRows(), ", "))})
 		}
 	}
 	return errors.Join(faults...)
@@ -102,6 +117,9 @@ func (o Options) Validate() error {
 
 // isSelected reports whether the options select the row.
 func (o Options) isSelected(name string) bool {
+	if o.hasPeer() && !slices.Contains(PeerRows(), name) {
+		return false
+	}
 	return len(o.Rows) == 0 || slices.Contains(o.Rows, name)
 }
 
@@ -159,6 +177,9 @@ func (r *runner) measureRows(ctx context.Context) (rows []Row, err error) {
 		return growthRows, err
 	}
 	if err := r.waitForCache(ctx); err != nil {
+		return growthRows, err
+	}
+	if err := r.startPeer(ctx); err != nil {
 		return growthRows, err
 	}
 	for _, row := range allRows() {

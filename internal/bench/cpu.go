@@ -17,10 +17,6 @@ func (u cpuUsage) minus(earlier cpuUsage) cpuUsage {
 	return cpuUsage{process: u.process - earlier.process, etcd: u.etcd - earlier.etcd}
 }
 
-func (u cpuUsage) plus(other cpuUsage) cpuUsage {
-	return cpuUsage{process: u.process + other.process, etcd: u.etcd + other.etcd}
-}
-
 // readCPU returns the CPU time that both sides have used so far.
 func (c Cluster) readCPU(ctx context.Context) (used cpuUsage, err error) {
 	if c.Members != nil {

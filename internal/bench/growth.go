@@ -36,19 +36,18 @@ func growthSizes(records int) []int {
 
 func measureGrowth(ctx context.Context, r *runner) (Row, error) {
 	target := target{limit: 1.3, condition: fmt.Sprintf("≤ %d heap bytes per record, ready in ≤ %s", maxHeapPerRecord, maxReadyTime)}
-	row := Row{Unit: UnitMicroseconds, Target: target.String(), Details: map[string]float64{}}
-	var first, last roundSamples
+	row := Row{Sides: [2]string{SideStore, "fewest-records"}, Unit: UnitMicroseconds, Target: target.String(), Details: map[string]float64{}}
+	var first, last []Round
 	for i, size := range growthSizes(r.options.Records) {
-		samples, err := r.measureSize(ctx, size, row.Details)
+		rounds, err := r.measureSize(ctx, size, row.Details)
 		if err != nil {
 			return Row{}, fmt.Errorf("with %d records: %w", size, err)
 		}
-		if last = samples; i == 0 {
-			first = samples
+		if last = rounds; i == 0 {
+			first = rounds
 		}
 	}
-	latency := comparison{figure: mean}
-	small, large := latency.figures(first.measured), latency.figures(last.measured)
+	small, large := figuresOf(first, measuredSide, mean), figuresOf(last, measuredSide, mean)
 	row.Measured, row.Baseline = median(large), median(small)
 	if row.Baseline <= 0 {
 		return Row{}, errZeroFigure
@@ -68,36 +67,35 @@ func measureGrowth(ctx context.Context, r *runner) (Row, error) {
 
 // measureSize fills the store up to the size, reopens it and measures the start and
 // updates. It also measures bare transactions, which show the share of etcd.
-func (r *runner) measureSize(ctx context.Context, size int, details map[string]float64) (roundSamples, error) {
+func (r *runner) measureSize(ctx context.Context, size int, details map[string]float64) ([]Round, error) {
 	detail := func(name string, value float64) { details[fmt.Sprintf("%s_at_%d", name, size)] = value }
 	if err := r.load(ctx, size); err != nil {
-		return roundSamples{}, err
+		return nil, err
 	}
 	r.closeStore()
 	before, start := heapInUse(), time.Now()
 	if err := r.reopenStore(ctx); err != nil {
-		return roundSamples{}, err
+		return nil, err
 	}
 	if err := r.waitForCache(ctx); err != nil {
-		return roundSamples{}, err
+		return nil, err
 	}
 	detail("ready_ms", float64(time.Since(start))/float64(time.Millisecond))
 	detail("heap_bytes_per_record", max(0, heapInUse()-before)/float64(r.recordCount()))
 
 	measured, baseline := r.updateWorkloads(1)
-	samples, err := r.runRounds(ctx, fmt.Sprintf("%s with %d records", growthName, size), measured, baseline)
+	rounds, err := r.runRounds(ctx, fmt.Sprintf("%s with %d records", growthName, size), measured, baseline)
 	if err != nil {
-		return roundSamples{}, err
+		return nil, err
 	}
-	latency := comparison{figure: mean}
-	detail("update_us", median(latency.figures(samples.measured)))
-	detail("bare_us", median(latency.figures(samples.baseline)))
+	detail("update_us", median(figuresOf(rounds, measuredSide, mean)))
+	detail("bare_us", median(figuresOf(rounds, baselineSide, mean)))
 
 	parallel, _ := r.updateWorkloads(growthWriters)
-	sample, err := parallel.measure(ctx, r.cluster, r.options.Duration/maxRounds)
+	side, err := parallel.measure(ctx, r.cluster, r.options.Duration/maxRounds)
 	if err != nil {
-		return roundSamples{}, err
+		return nil, err
 	}
-	detail(fmt.Sprintf("update_per_s_by_%d_writers", growthWriters), rate(&sample))
-	return samples, nil
+	detail(fmt.Sprintf("update_per_s_by_%d_writers", growthWriters), rate(side))
+	return rounds, nil
 }

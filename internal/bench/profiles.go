@@ -11,24 +11,24 @@ import (
 
 // profileBoth profiles both sides of a row, one after the other, each for the measuring
 // time of all rounds. The rounds themselves are not profiled: a profile costs CPU time.
-func (r *runner) profileBoth(ctx context.Context, row string, measured, baseline workload) error {
+func (r *runner) profileBoth(ctx context.Context, row string, measured, baseline subject) error {
 	if r.options.ProfileDir == "" {
 		return nil
 	}
 	for _, side := range []struct {
 		name string
-		workload
+		subject
 	}{{"measured", measured}, {"baseline", baseline}} {
 		r.progress(Progress{Activity: "profile " + row + " " + side.name})
-		if err := r.profile(ctx, filepath.Join(r.options.ProfileDir, row+"-"+side.name), side.workload); err != nil {
+		if err := r.profile(ctx, filepath.Join(r.options.ProfileDir, row+"-"+side.name), side.subject); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// profile measures a workload with profiles. Their files start with the prefix.
-func (r *runner) profile(ctx context.Context, prefix string, w workload) (err error) {
+// profile measures a subject with profiles. Their files start with the prefix.
+func (r *runner) profile(ctx context.Context, prefix string, s subject) (err error) {
 	// The profile of allocations counts from the start of the process, so there is one of
 	// the time before: see the option -base of go tool pprof.
 	if err := writeFile(prefix+"-allocs-base.pprof", writeAllocations); err != nil {
@@ -49,7 +49,7 @@ func (r *runner) profile(ctx context.Context, prefix string, w workload) (err er
 	if err := pprof.StartCPUProfile(cpu); err != nil {
 		return err
 	}
-	_, err = w.measure(ctx, r.cluster, r.options.Duration)
+	_, err = s.measure(ctx, r.cluster, r.options.Duration)
 	pprof.StopCPUProfile()
 	return errors.Join(err, writeFile(prefix+"-allocs.pprof", writeAllocations))
 }

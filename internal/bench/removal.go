@@ -26,12 +26,15 @@ func (e *LeftoverError) Unwrap() error { return e.Err }
 
 // close closes the store and removes everything that the run wrote, also if ctx has ended.
 func (r *runner) close(ctx context.Context) error {
-	var serverErr error
+	var stopErr error
+	if r.peer != nil {
+		stopErr = r.peer.Close()
+	}
 	if r.stopServer != nil {
-		serverErr = r.stopServer()
+		stopErr = errors.Join(stopErr, r.stopServer())
 	}
 	r.closeStore()
-	return errors.Join(serverErr, r.removeKeys(ctx))
+	return errors.Join(stopErr, r.removeKeys(ctx))
 }
 
 // removeKeys removes everything that the run wrote to a cluster of others.

@@ -1,6 +1,9 @@
 package bench
 
-import goruntime "runtime"
+import (
+	goruntime "runtime"
+	"slices"
+)
 
 // Report is the result of a run. Its JSON names are stable.
 type Report struct {
@@ -35,6 +38,7 @@ type Sizes struct {
 	Records         int      `json:"records"`
 	DurationSeconds float64  `json:"duration_s"`
 	Rows            []string `json:"rows"`
+	Against         string   `json:"against"`
 }
 
 // The units of the figures of a row.
@@ -44,12 +48,21 @@ const (
 	UnitWatches      = "watches"
 )
 
+// Names of sides.
+const (
+	SideStore = "rtmanager"
+	SideBare  = "bare"
+)
+
 // Row is one measured ratio with its target.
 type Row struct {
-	Name    string `json:"name"`
-	What    string `json:"what"`    // description of the measured workload
-	Against string `json:"against"` // description of the baseline
-	Target  string `json:"target"`
+	Name string `json:"name"`
+	// Sides names both sides, for results of Go benchmarks: SideStore, and SideBare or
+	// another baseline.
+	Sides   [2]string `json:"sides"`
+	What    string    `json:"what"`    // description of the measured workload
+	Against string    `json:"against"` // description of the baseline
+	Target  string    `json:"target"`
 	// Measured and Baseline are the medians of the rounds, in Unit. Ratio is the median of
 	// the ratios of the rounds.
 	Measured float64 `json:"measured"`
@@ -82,13 +95,13 @@ func newReport(cluster Cluster, options Options) Report {
 	}
 	names := options.Rows
 	if len(names) == 0 {
-		names = RowNames()
+		names = slices.DeleteFunc(RowNames(), func(name string) bool { return !options.isSelected(name) })
 	}
 	return Report{
 		Machine: Machine{Cores: goruntime.GOMAXPROCS(0), Go: goruntime.Version(), OS: goruntime.GOOS, Arch: goruntime.GOARCH, Etcd: etcd, Members: cluster.memberCount()},
 		Options: Sizes{
 			Writers: options.Writers, Readers: options.Readers, Watchers: options.Watchers, Records: options.Records,
-			DurationSeconds: options.Duration.Seconds(), Rows: names,
+			DurationSeconds: options.Duration.Seconds(), Rows: names, Against: options.Against,
 		},
 		Rows: []Row{},
 	}

@@ -31,6 +31,7 @@ type runner struct {
 	bareWriters []*bareWriter
 	loaded      int          // records in the store without the writers' games
 	loadStarted int          // records that may be in the store
+	peer        Peer         // the store that is compared; nil for bare etcd
 	stopServer  func() error // stops the server of list-http; nil if there is none
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	goruntime "runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/bench/cputime"
 )
@@ -24,7 +26,7 @@ func subscribersRow() rowSpec {
 
 func measureSubscribers(ctx context.Context, r *runner) (Row, error) {
 	target := target{limit: 1}
-	row := Row{Unit: UnitWatches, Baseline: 1, Target: target.String(), Details: map[string]float64{"subscribers": float64(r.options.Watchers)}}
+	row := Row{Sides: [2]string{SideStore, "single-watch"}, Unit: UnitWatches, Baseline: 1, Target: target.String(), Details: map[string]float64{"subscribers": float64(r.options.Watchers)}}
 	idleBefore, err := r.measureIdleCPU(ctx)
 	if err != nil {
 		return Row{}, err
@@ -107,4 +109,25 @@ func heapInUse() float64 {
 	var stats goruntime.MemStats
 	goruntime.ReadMemStats(&stats)
 	return float64(stats.HeapAlloc)
+}
+
+// watchCounter is a client that counts its open watches.
+type watchCounter struct {
+	clientv3.Watcher
+	client *clientv3.Client
+	open   atomic.Int64
+}
+
+func newWatchCounter(client *clientv3.Client) *watchCounter {
+	c := &watchCounter{Watcher: client.Watcher, client: clientv3.NewCtxClient(client.Ctx())}
+	c.client.KV, c.client.Lease, c.client.Cluster, c.client.Maintenance = client.KV, client.Lease, client.Cluster, client.Maintenance
+	c.client.Watcher = c
+	return c
+}
+
+// Watch implements clientv3.Watcher. A watch counts until its context ends.
+func (c *watchCounter) Watch(ctx context.Context, key string, opts ...clientv3.OpOption) clientv3.WatchChan {
+	c.open.Add(1)
+	context.AfterFunc(ctx, func() { c.open.Add(-1) })
+	return c.Watcher.Watch(ctx, key, opts...)
 }

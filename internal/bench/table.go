@@ -8,7 +8,10 @@ type rowSpec struct {
 	measure             func(context.Context, *runner) (Row, error)
 }
 
-const growthName = "growth"
+const (
+	updateRateName = "update-rate"
+	growthName     = "growth"
+)
 
 // allRows returns the rows in the order of the report.
 func allRows() []rowSpec {
@@ -36,7 +39,7 @@ func comparisons() []comparison {
 			unit: UnitMicroseconds, figure: mean, target: updateLatencyTarget, workloads: updateWorkloadsFor(func(Options) int { return 1 }),
 		},
 		{
-			name: "update-rate", what: "UpdateStatus, all writers, each with its own game", against: "as many bare etcd transactions in flight",
+			name: updateRateName, what: "UpdateStatus, all writers, each with its own game", against: "as many bare etcd transactions in flight",
 			unit: UnitPerSecond, figure: rate, target: updateRateTarget, workloads: updateWorkloadsFor(func(o Options) int { return o.Writers }),
 		},
 		{
@@ -52,7 +55,7 @@ func comparisons() []comparison {
 			unit: UnitMicroseconds, figure: mean, isInverse: true, target: fixedTarget(target{limit: 20, isMinimum: true}), workloads: listHTTPWorkloads,
 		},
 		{
-			name: "list-by-status", what: "ListByStatus of few records", against: "List of all records",
+			name: "list-by-status", baselineName: "list", what: "ListByStatus of few records", against: "List of all records",
 			unit: UnitMicroseconds, figure: mean, target: proportionalTarget, workloads: listByStatusWorkloads,
 		},
 		{

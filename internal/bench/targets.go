@@ -76,6 +76,17 @@ func updateRateTarget(c Cluster, _ Options) target {
 	return t
 }
 
+// peerTarget is that of a row that is compared with another store.
+func peerTarget(c comparison) target {
+	switch {
+	case c.name == updateRateName:
+		return target{limit: 2, isMinimum: true}
+	case c.unit == UnitPerSecond || c.isInverse:
+		return target{limit: 1, isMinimum: true}
+	}
+	return target{limit: 1}
+}
+
 // proportionalTarget returns the target of a read whose cost is proportional to its
 // result: ten times the share of the returned records in all records, which allows
 // for the constant cost of a call.

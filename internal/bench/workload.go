@@ -44,12 +44,16 @@ type sample struct {
 }
 
 // measure runs the workers for about the period. Each makes at least one call.
-func (w workload) measure(ctx context.Context, cluster Cluster, period time.Duration) (sample, error) {
+func (w workload) measure(ctx context.Context, cluster Cluster, period time.Duration) (Side, error) {
 	var deadline time.Time
-	return w.run(ctx, measurement{
+	measured, err := w.run(ctx, measurement{
 		cluster: cluster, commitTime: min(maxCommitTime, period/4),
 		ready: func() { deadline = time.Now().Add(period) }, more: func() bool { return time.Now().Before(deadline) },
 	})
+	if err != nil {
+		return Side{}, err
+	}
+	return newSide(&measured, len(w.workers)), nil
 }
 
 // measurement defines how often the workers call, and what is measured meanwhile.
@@ -151,11 +155,5 @@ func firstError(faults []error) error {
 	}
 	return nil
 }
-
-// The figures of a sample: latencies in microseconds, and the rate per second.
-
-func mean(s *sample) float64 { return microseconds(s.latencies.mean()) }
-func p99(s *sample) float64  { return microseconds(s.latencies.quantile(0.99)) }
-func rate(s *sample) float64 { return float64(s.latencies.count) / s.elapsed.Seconds() }
 
 func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }

@@ -137,6 +137,8 @@ func TestInvalidFlagsOfBench(t *testing.T) {
 		{[]string{"--etcd-user", "ada"}, "--etcd-user and --etcd-password-file must be set together"},
 		{[]string{"--etcd-cacert", "ca.pem"}, "require --etcd-endpoints"},
 		{[]string{"--writers", "0", "--etcd-user", "ada"}, "--writers is 0; use 1 to 1000000\n  --etcd-cacert"},
+		{[]string{"--against", "./store", "--row", "growth"}, "--row store has no row growth; use one of update-latency, update-rate, get-rate, list"},
+		{[]string{"--against", ""}, "--against is empty"},
 		{[]string{"--members", "0"}, "--members is 0; use 1 to 7"},
 		{[]string{"--members", "8"}, "--members is 8; use 1 to 7"},
 		{[]string{"--members", "3", "--etcd-endpoints", "http://127.0.0.1:1"}, "--members starts an etcd of its own; omit --etcd-endpoints"},

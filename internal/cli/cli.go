@@ -181,7 +181,7 @@ func shortenDefaults(cmd *cobra.Command) {
 // share, and adds the command and its arguments to every error.
 func (a *app) runE(run func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := errors.Join(a.globals.validate(), rejectEmptyFlags(cmd)); err != nil {
+		if err := errors.Join(a.globals.validate(cmd), rejectEmptyFlags(cmd)); err != nil {
 			return err
 		}
 		a.hasStarted = true

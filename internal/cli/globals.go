@@ -65,18 +65,30 @@ func (g *globals) bind(root *cobra.Command, streams Streams) {
 }
 
 // completeFormat completes an output format. An expression follows the = of those that have one.
-func completeFormat(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	formats := output.Formats()
+func completeFormat(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	formats := formatsOf(cmd)
 	for i, format := range formats {
 		formats[i] = strings.TrimSuffix(format, "…")
 	}
 	return formats, cobra.ShellCompDirectiveNoFileComp
 }
 
-func (g *globals) validate() error {
+// formatsOf returns the output formats of a command.
+func formatsOf(cmd *cobra.Command) []string {
+	formats := output.Formats()
+	if extra := cmd.Annotations[output.FormatAnnotation]; extra != "" {
+		formats = append(formats, extra)
+	}
+	return formats
+}
+
+// validate checks the flags. A command may have a format of its own.
+func (g *globals) validate(cmd *cobra.Command) error {
+	extra := cmd.Annotations[output.FormatAnnotation]
 	switch _, err := output.ParseFormat(g.output); {
+	case extra != "" && g.output == extra:
 	case errors.Is(err, output.ErrUnknownFormat):
-		return fmt.Errorf("--output or RTMANAGER_OUTPUT %q is not an output format; use one of %s", g.output, strings.Join(output.Formats(), ", "))
+		return fmt.Errorf("--output or RTMANAGER_OUTPUT %q is not an output format; use one of %s", g.output, strings.Join(formatsOf(cmd), ", "))
 	case err != nil:
 		return fmt.Errorf("--output or RTMANAGER_OUTPUT %w", err)
 	}

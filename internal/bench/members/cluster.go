@@ -105,9 +105,8 @@ func (c *Cluster) newSettings(ctx context.Context, size int) ([]settings, error)
 
 // watch reports a member that ends before Close.
 func (c *Cluster) watch(p *process) {
-	<-p.done
-	if !p.isStopping.Load() {
-		c.failed <- p.endError()
+	if err := p.Err(); err != nil {
+		c.failed <- p.wrap(err)
 	}
 }
 
@@ -127,7 +126,7 @@ func (c *Cluster) ClientURLs() []string {
 func (c *Cluster) ProcessIDs() []int {
 	var ids []int
 	for _, p := range c.processes {
-		ids = append(ids, p.cmd.Process.Pid)
+		ids = append(ids, p.ID())
 	}
 	return ids
 }
@@ -180,18 +179,17 @@ func (c *Cluster) Close() error { return c.close() }
 
 func (c *Cluster) stop() error {
 	for _, p := range c.processes {
-		p.isStopping.Store(true)
-		_ = p.stdin.Close() // fails only if the process has ended
+		p.Stop()
 	}
 	deadline := time.After(stopTimeout)
 	for _, p := range c.processes {
 		select {
-		case <-p.done:
+		case <-p.Done():
 		case <-deadline:
 			for _, late := range c.processes {
-				_ = late.cmd.Process.Kill() // fails only if it has ended
+				late.Kill()
 			}
-			<-p.done
+			<-p.Done()
 		}
 	}
 	return os.RemoveAll(c.dir)

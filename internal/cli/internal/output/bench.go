@@ -15,6 +15,9 @@ import (
 
 // Bench prints the report of a benchmark.
 func (p *Printer) Bench(report bench.Report) error {
+	if p.Format == FormatBenchmark {
+		return writeBenchmark(p.Out, report)
+	}
 	if done, err := p.Encode(report); done {
 		return err
 	}

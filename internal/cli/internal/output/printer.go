@@ -20,6 +20,10 @@ const (
 	FormatYAML  Format = "yaml"
 )
 
+// FormatAnnotation is the annotation of a command with an output format of its own, in
+// addition to Formats.
+const FormatAnnotation = "rtmanager/output-format"
+
 // Formats returns the names of the formats, those with an expression as in jsonpath=….
 func Formats() []string {
 	return append([]string{string(FormatTable), string(FormatWide), string(FormatJSON), string(FormatYAML)}, expression.Formats()...)

@@ -5,14 +5,17 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"galaxy/rtmanager/internal/bench"
+	"galaxy/rtmanager/internal/bench/peerclient"
 	"galaxy/rtmanager/internal/cli/internal/exit"
 	"galaxy/rtmanager/internal/cli/internal/host"
+	"galaxy/rtmanager/internal/cli/internal/output"
 	"galaxy/rtmanager/internal/cli/internal/progress"
 	"galaxy/rtmanager/internal/config"
 	"galaxy/rtmanager/internal/daemon"
@@ -35,15 +38,30 @@ that cluster. It writes below its own prefix, /rtmanager-bench/ID, and removes t
 the end, also if it is interrupted. Only flags select the cluster, not the
 environment, so that no cluster is loaded by accident.
 
+The ratio is the median of the rounds, in which both sides are measured one after the
+other. CPU/OP is the CPU time per operation of this process, which includes an embedded
+etcd, and ETCD CPU/OP that of the processes of all members. With -o benchfmt the output is
+that of Go benchmarks, one line for each side of a round, for benchstat.
+
+--against PROGRAM compares with another store, whose program measures it on the same
+cluster, without TLS and users of etcd. --profile writes files for go tool pprof, of a
+measurement of their own after the rounds: ROW-SIDE-cpu.pprof of this process,
+ROW-SIDE-MEMBER-cpu.pprof of the members, and ROW-SIDE-allocs.pprof of allocations since
+the start of the process, from which -base=ROW-SIDE-allocs-base.pprof subtracts those
+before the measurement.
+
 A target that is not reached is not an error: the exit code is 0 when all
 measurements are complete.`,
 		Example: `  rtmanager bench
   rtmanager bench --members 3 --row update-rate
   rtmanager bench --records 1000000 --row growth
   rtmanager bench --row update-rate --row update-latency --writers 1024
+  rtmanager bench --members 3 -o benchfmt > new.txt && benchstat -col /side new.txt
+  rtmanager bench --members 3 --row update-rate --writers 64 --profile profiles
   rtmanager bench --etcd-endpoints http://10.0.0.1:2379 --duration 20s
   rtmanager bench -o json | jq '.rows[] | select(.reached | not) | .name'`,
-		Args: host.RequireNoArguments,
+		Annotations: map[string]string{output.FormatAnnotation: output.FormatBenchmark},
+		Args:        host.RequireNoArguments,
 	}
 	options := bench.Default()
 	flags := cmd.Flags()
@@ -55,9 +73,14 @@ measurements are complete.`,
 	flags.StringArrayVar(&options.Rows, "row", nil, "measure only the row `NAME`, repeatable: "+strings.Join(bench.RowNames(), ", "))
 	_ = cmd.RegisterFlagCompletionFunc("row", cobra.FixedCompletions(bench.RowNames(), cobra.ShellCompDirectiveNoFileComp))
 	flags.StringVar(&options.ProfileDir, "profile", "", "write CPU profiles and profiles of allocations of both sides, and of each member of --members, to `DIR`, which is created")
+	flags.StringVar(&options.Against, "against", options.Against, "what to compare with: bare for bare etcd, or a `PROGRAM` that measures another store (rows "+strings.Join(bench.PeerRows(), ", ")+")")
 	size := flags.Int("members", 0, "run on `N` members of etcd that are started as processes of their own, for example 1 or 3; the default is one member in this process")
 	cluster := bindCluster(flags)
 	cmd.RunE = c.RunE(func(cmd *cobra.Command, _ []string) error {
+		if options.Against != bench.SideBare {
+			options.StartPeer = peerclient.Start(options.Against)
+			options.Against = filepath.Base(options.Against)
+		}
 		cfg, err := cluster.load()
 		if err := errors.Join(options.Validate(), validateMembers(flags, *size), err); err != nil {
 			return exit.UsageError{Err: err, See: cmd.CommandPath()}
@@ -158,7 +181,7 @@ func (c commands) bench(ctx context.Context, b benchmark) (err error) {
 
 	printer := &progress.Bench{Out: c.Err, IsTerminal: c.IsErrTerminal, Headline: "etcd at " + etcd.URLs}
 	report, err := bench.Run(ctx, bench.Cluster{
-		Client: etcd.Client, WatchClient: etcd.WatchClient, Embedded: cfg.HasEmbeddedEtcd(), Members: processes,
+		URLs: etcd.URLs, Client: etcd.Client, WatchClient: etcd.WatchClient, Embedded: cfg.HasEmbeddedEtcd(), Members: processes,
 		Prefix: strings.TrimRight(cfg.EtcdPrefix, "/"), OpenTimeout: cfg.EtcdDialTimeout,
 	}, options, printer.Report)
 	printer.Close()
