@@ -56,7 +56,6 @@ func measure(ctx context.Context, calls []call, period time.Duration) (*result, 
 		Workers: len(calls), Operations: count, ElapsedNS: elapsed.Nanoseconds(),
 		MeanUS: microseconds(sum) / float64(count),
 		P50US:  microseconds(latencies[(count-1)/2]), P99US: microseconds(latencies[(count-1)*99/100]),
-		Latencies:   countLatencies(latencies),
 		CPUNS:       (usedAfter - usedBefore).Nanoseconds(),
 		Allocations: after.Mallocs - before.Mallocs, AllocBytes: after.TotalAlloc - before.TotalAlloc,
 	}, nil
