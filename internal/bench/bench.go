@@ -206,6 +206,9 @@ func (r *runner) measureRow(ctx context.Context, row rowSpec) (Row, error) {
 		measured.Rounds = []Round{}
 	}
 	measured.Name, measured.What, measured.Against = row.name, row.what, row.against
+	if r.options.hasPeer() {
+		measured.Against = "the same by " + r.options.Against
+	}
 	r.progress(Progress{Activity: row.name, Finished: &measured})
 	return measured, nil
 }
