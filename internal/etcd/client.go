@@ -38,6 +38,7 @@ type Client struct {
 	reads, writes timeouts
 	clusterID     atomic.Uint64 // 0 before SetClusterID
 	scanFloor     scanFloor
+	streams       streamGate
 }
 
 // NewClient returns a client that sends its requests through raw. It sends none yet. The

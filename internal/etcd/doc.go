@@ -12,6 +12,7 @@
 //	cluster.go   checks of cluster id and revision
 //	corrupt.go   log of values that cannot be decoded
 //	scan.go      reads of many keys at one revision
+//	scan_stream.go  the same as a stream, for large families
 //	keys.go      key prefixes, path segments and ranges
 //	familycheck.go  FamilyCheck: whether the values of a family can be read
 //

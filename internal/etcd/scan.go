@@ -15,7 +15,7 @@ import (
 // Bounds of the pages of a scan, so that no response grows with the number of keys. The
 // first page is small because many scans need no more. Later pages grow towards scanBytes as
 // fast as the line permits: etcd counts all remaining keys for every page, so small pages of a
-// large family are slow.
+// large family are slow, and their time is mostly not that of the line.
 const (
 	firstScanPage = 500
 	maxScanPage   = 50_000
@@ -26,6 +26,8 @@ const (
 	pagesPerTimeout = 6
 	// timeoutShrink is by how much a page is smaller after a try that timed out.
 	timeoutShrink = 4
+	// maxCountTime bounds the time per key that a page may spend on counting the remaining ones.
+	maxCountTime = 2 * time.Microsecond
 	// maxCompactedPage bounds the growth of pages after compactions.
 	maxCompactedPage = 4 * maxScanPage
 )
@@ -43,6 +45,9 @@ type ScanRange struct {
 	Enough int
 	// KeysOnly omits the values.
 	KeysOnly bool
+	// Stream permits to read a large family as a stream, which is much faster. If the stream
+	// breaks, the scan fails with runtime.ErrUnavailable, and the caller repeats it.
+	Stream bool
 }
 
 // Scan reads the keys of a family in order, beginning with the key from, in pages at one
@@ -79,6 +84,12 @@ func (c *Client) ScanRange(ctx context.Context, keys ScanRange, page PageFunc) (
 			return s.revision, err
 		}
 		from = KeyAfter(string(resp.Kvs[len(resp.Kvs)-1].GetKey()))
+		if keys.Stream && resp.Count-int64(len(resp.Kvs)) >= minStreamedKeys && c.streams.isOpen() {
+			keys.Stream = false
+			if err := s.stream(ctx, from, page); !errors.Is(err, errStreamUnused) {
+				return s.revision, err
+			}
+		}
 	}
 }
 
@@ -89,7 +100,9 @@ type scan struct {
 	revision int64 // 0 before the first page
 	limit    int64 // of the next page
 	keysOnly bool
-	enough   int64 // keys that the caller still needs; 0 or less if that is not known
+	// countTime is the least time per remaining key that a page took; 0 before the first one.
+	countTime time.Duration
+	enough    int64 // keys that the caller still needs; 0 or less if that is not known
 }
 
 // read reads the page that begins with the key from.
@@ -103,7 +116,7 @@ func (s *scan) read(ctx context.Context, from string) (*clientv3.GetResponse, er
 		resp, err := s.client.Raw.Get(ctx, from, options...)
 		switch {
 		case err == nil:
-			s.limit = s.nextLimit(resp.Kvs, time.Since(startedAt))
+			s.limit = s.nextLimit(resp, time.Since(startedAt))
 		case ctx.Err() != nil:
 			s.limit = max(s.limit/timeoutShrink, 1)
 		}
@@ -112,8 +125,10 @@ func (s *scan) read(ctx context.Context, from string) (*clientv3.GetResponse, er
 }
 
 // nextLimit returns the number of keys of the next page, given the last one and how long it
-// took.
-func (s *scan) nextLimit(last []*mvccpb.KeyValue, took time.Duration) int64 {
+// took. It subtracts the time to count the remaining keys, which does not depend on the page:
+// otherwise it would make pages of a large family ever smaller.
+func (s *scan) nextLimit(resp *clientv3.GetResponse, took time.Duration) int64 {
+	last := resp.Kvs
 	if len(last) == 0 {
 		return s.limit
 	}
@@ -121,6 +136,11 @@ func (s *scan) nextLimit(last []*mvccpb.KeyValue, took time.Duration) int64 {
 	for _, kv := range last {
 		bytes += len(kv.GetKey()) + len(kv.GetValue())
 	}
+	perKey := min(took/time.Duration(max(resp.Count, 1)), maxCountTime)
+	if s.countTime == 0 || perKey < s.countTime {
+		s.countTime = perKey
+	}
+	took -= s.countTime * time.Duration(resp.Count)
 	target := s.client.CallTimeout() / pagesPerTimeout
 	growth := min(float64(target)/float64(max(took, time.Microsecond)), maxPageGrowth)
 	byTime := int64(float64(len(last)) * growth)

@@ -130,6 +130,32 @@ func (s gatedKV) Compact(ctx context.Context, r *pb.CompactionRequest) (*pb.Comp
 	return pass(ctx, s.gate, func(ctx context.Context) (*pb.CompactionResponse, error) { return s.KVServer.Compact(ctx, r) })
 }
 
+// boundRange is a stream of keys with another context.
+type boundRange struct {
+	pb.KV_RangeStreamServer
+	ctx context.Context
+}
+
+// Context implements grpc.ServerStream.
+func (s boundRange) Context() context.Context { return s.ctx }
+
+// Send implements etcdserverpb.KV_RangeStreamServer. The server reads nothing more for a stream after the
+// end of the gate.
+func (s boundRange) Send(response *pb.RangeStreamResponse) error {
+	if err := s.KV_RangeStreamServer.Send(response); err != nil {
+		return err
+	}
+	return s.ctx.Err()
+}
+
+// RangeStream implements etcdserverpb.KVServer.
+func (s gatedKV) RangeStream(r *pb.RangeRequest, stream pb.KV_RangeStreamServer) error {
+	_, err := pass(stream.Context(), s.gate, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, s.KVServer.RangeStream(r, boundRange{stream, ctx})
+	})
+	return err
+}
+
 // gatedWatch is a watch service behind a gate.
 type gatedWatch struct {
 	pb.WatchServer

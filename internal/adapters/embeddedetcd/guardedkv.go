@@ -10,7 +10,6 @@ import (
 	"go.etcd.io/etcd/server/v3/etcdserver"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
 	"go.etcd.io/etcd/server/v3/etcdserver/txn"
-	"go.etcd.io/etcd/server/v3/proxy/grpcproxy/adapter"
 	"golang.org/x/time/rate"
 
 	"galaxy/rtmanager/internal/etcd"
@@ -62,7 +61,7 @@ func newGuardedKV(server *etcdserver.EtcdServer, calls *gate, client *clientv3.C
 		}
 	}
 	guarded := newGuardedServer(gatedKV{v3rpc.NewQuotaKVServer(server), calls}, isReadOnly, hasLeader, isStopping)
-	return clientv3.NewKVFromKVClient(adapter.KvServerToKvClient(guarded), client)
+	return clientv3.NewKVFromKVClient(newKVClient(guarded), client)
 }
 
 // check returns the error of a request that the member cannot serve now. isLocal reports
@@ -83,6 +82,14 @@ func (s guardedServer) Range(ctx context.Context, r *pb.RangeRequest) (*pb.Range
 		return nil, err
 	}
 	return s.KVServer.Range(ctx, r)
+}
+
+// RangeStream implements etcdserverpb.KVServer.
+func (s guardedServer) RangeStream(r *pb.RangeRequest, stream pb.KV_RangeStreamServer) error {
+	if err := s.check(r.Serializable); err != nil {
+		return err
+	}
+	return s.KVServer.RangeStream(r, stream)
 }
 
 // DeleteRange implements etcdserverpb.KVServer.

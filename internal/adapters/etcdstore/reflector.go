@@ -133,7 +133,7 @@ func (r *reflector) list(ctx context.Context) error {
 	reader.Go(func() {
 		defer close(pages)
 		family := r.keys.Records()
-		revision, err = r.etcd.Scan(ctx, family, family, 0, func(_ int64, kvs []*mvccpb.KeyValue) (bool, error) {
+		revision, err = r.etcd.ScanRange(ctx, etcd.ScanRange{Family: family, From: family, Stream: true}, func(_ int64, kvs []*mvccpb.KeyValue) (bool, error) {
 			pages <- kvs
 			return true, nil
 		})
