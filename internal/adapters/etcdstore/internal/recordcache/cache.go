@@ -29,7 +29,7 @@ type Cache struct {
 	isSynced, isWatchHealthy bool
 	live                     *Indexes
 	fills                    int64              // number of calls of Fill
-	byKey                    map[string]*Record // the records of live, for reads of one
+	hints                    slotHints          // of live, for reads of one record
 	snapshotCache            *Indexes           // a clone of live as it is; nil if there is none
 	retained                 []retainedSnapshot // of lists in progress
 	changed                  broadcast.Signal   // notified when any of this changes
@@ -40,21 +40,21 @@ type Cache struct {
 
 // New returns a cache without records.
 func New(keys layout.Keys) *Cache {
-	return &Cache{keys: keys, decoder: layout.NewRecordDecoder(keys), live: NewIndexes(), byKey: map[string]*Record{}}
+	return &Cache{keys: keys, decoder: layout.NewRecordDecoder(keys), live: NewIndexes(), hints: newSlotHints(0)}
 }
 
 // Fill makes the records the content of the cache. It takes ownership of them.
 func (c *Cache) Fill(records *Indexes) {
-	byKey := make(map[string]*Record, records.Len())
-	records.byKey.Ascend(func(r *Record) bool {
-		byKey[r.Segment] = r
+	hints := newSlotHints(records.Len())
+	records.byKey.ascend("", func(p *place) bool {
+		hints.add(p.segment, p.slot)
 		return true
 	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fills++
 	records.fill = c.fills
-	c.live, c.snapshotCache, c.byKey, c.retained = records, nil, byKey, nil
+	c.live, c.snapshotCache, c.hints, c.retained = records, nil, hints, nil
 	c.pending.reset(true, records.Revision)
 	c.operations.reset()
 	c.isSynced, c.isWatchHealthy = true, true
@@ -65,7 +65,7 @@ func (c *Cache) Fill(records *Indexes) {
 func (c *Cache) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.live, c.snapshotCache, c.byKey, c.retained = NewIndexes(), nil, map[string]*Record{}, nil
+	c.live, c.snapshotCache, c.hints, c.retained = NewIndexes(), nil, newSlotHints(0), nil
 	c.pending.reset(false, 0)
 	c.operations.reset()
 	c.isSynced, c.isWatchHealthy = false, false
@@ -129,16 +129,21 @@ func (c *Cache) decodeChanges(events []*clientv3.Event) []Change {
 
 // set replaces the record of a key and returns the previous one. mu must be held.
 func (c *Cache) set(r *Record) (previous *Record) {
-	c.byKey[r.Segment] = r
 	if r.DecodeErr == nil {
 		c.operations.add(&r.Record)
 	}
-	return c.live.set(r)
+	if slot, previous := c.hints.find(r.Segment, &c.live.slots); previous != nil {
+		c.live.replace(slot, previous, r)
+		return previous
+	}
+	previous, slot := c.live.put(r)
+	c.hints.add(r.Segment, slot)
+	return previous
 }
 
 // remove deletes the record of a key and returns it. mu must be held.
 func (c *Cache) remove(segment string) (previous *Record) {
-	delete(c.byKey, segment)
+	c.hints.remove(segment)
 	c.operations.remove(segment)
 	return c.live.remove(segment)
 }
@@ -166,7 +171,7 @@ func (c *Cache) WriteBase(gameID string) (rec *layout.Record, asOf int64, isUsab
 	if !c.isSynced || !c.isWatchHealthy {
 		return nil, 0, false
 	}
-	r := c.byKey[segment]
+	r := c.record(segment)
 	if newer := c.pending.get(segment); newer != nil && (r == nil || newer.ModRevision > r.ModRevision) {
 		return newer, newer.ModRevision, true
 	}
@@ -186,7 +191,15 @@ func (c *Cache) Get(gameID string) (r *Record, asOf int64, isSynced bool) {
 	segment := layout.EscapeGameID(gameID)
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.byKey[segment], c.live.Revision, c.isSynced
+	return c.record(segment), c.live.Revision, c.isSynced
+}
+
+// record returns the record of the key, nil for none. mu must be held.
+func (c *Cache) record(segment string) *Record {
+	if _, r := c.hints.find(segment, &c.live.slots); r != nil {
+		return r
+	}
+	return c.live.Get(segment)
 }
 
 // Revision returns the revision that the cache has reached.

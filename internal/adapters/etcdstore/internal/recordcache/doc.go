@@ -3,8 +3,11 @@
 //
 //	cache.go           Cache: the records at one revision, and waiting for a revision
 //	record.go          Record: one record as cached
-//	indexes.go         Indexes: records ordered by key, status, region and node
-//	label_index.go     records by their labels, and the numbers of records by attribute
+//	indexes.go         Indexes: records by key, and by attribute
+//	attributes.go      the records with a status, region, node or label
+//	place_tree.go      an ordered set of keys, which clones share until it changes
+//	record_slots.go    the records themselves, which clones share in the same way
+//	slot_hints.go      a fast way to the record of a key
 //	scan.go            the smallest part of an index that contains what a filter selects
 //	query.go           pages and lists from Indexes
 //	snapshots.go       records at the revision of a list in progress

@@ -1,8 +1,6 @@
 package recordcache
 
 import (
-	"strings"
-
 	"github.com/google/btree"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 
@@ -10,8 +8,11 @@ import (
 )
 
 // Indexes are the records at one revision, in several orders. They are copy-on-write
-// B-trees: a clone costs nothing until one of the two changes, and then only the path to the
+// trees: a clone costs nothing until one of the two changes, and then only the path to the
 // change is copied.
+//
+// The orders contain the places of records, and a place leads to the record. So a new
+// record with the same attributes changes none of them.
 //
 // Indexes may be read concurrently while they are not changed.
 type Indexes struct {
@@ -19,49 +20,38 @@ type Indexes struct {
 	Revision int64
 	// fill identifies the Fill of the cache that they come from; 0 before it.
 	fill int64
+	// owner is that of the nodes that no clone shares.
+	owner *owner
 
-	byKey    *btree.BTreeG[*Record] // every key, including corrupt values
-	byStatus *btree.BTreeG[*Record]
-	byRegion *btree.BTreeG[*Record]
-	byNode   *btree.BTreeG[*Record]
-	corrupt  *btree.BTreeG[*Record] // the keys whose values cannot be decoded
-	byLabel  *btree.BTreeG[labelEntry]
-	counts   *btree.BTreeG[attributeCount]
+	slots       recordSlots
+	byKey       *placeTree // every key, including corrupt values
+	byAttribute *btree.BTreeG[*attributeIndex]
+	corrupt     *btree.BTreeG[*Record] // the keys whose values cannot be decoded
+
+	spare []place // for the next places
 }
 
-// treeDegree makes nodes of about 64 records: large enough to scan fast, and small enough to
-// copy for one change.
+// treeDegree makes nodes of about 64 elements.
 const treeDegree = 32
 
 // NewIndexes returns indexes without records.
 func NewIndexes() *Indexes {
-	orderedBy := func(attribute func(*Record) string) *btree.BTreeG[*Record] {
-		return btree.NewG(treeDegree, func(a, b *Record) bool {
-			if order := strings.Compare(attribute(a), attribute(b)); order != 0 {
-				return order < 0
-			}
-			return a.Segment < b.Segment
-		})
-	}
-	byKey := func(a, b *Record) bool { return a.Segment < b.Segment }
 	return &Indexes{
-		byKey:    btree.NewG(treeDegree, byKey),
-		byStatus: orderedBy(func(r *Record) string { return string(r.Status) }),
-		byRegion: orderedBy(func(r *Record) string { return r.Region }),
-		byNode:   orderedBy(func(r *Record) string { return r.Node }),
-		corrupt:  btree.NewG(treeDegree, byKey),
-		byLabel:  newLabelIndex(),
-		counts:   newAttributeCounts(),
+		owner: new(owner), byKey: new(placeTree), byAttribute: newAttributeIndexes(),
+		corrupt: btree.NewG(treeDegree, func(a, b *Record) bool { return a.Segment < b.Segment }),
 	}
 }
 
-// AddAll decodes records and adds them.
+// AddAll decodes records and adds them. It is fastest if they are in order and after those added
+// before.
 func (x *Indexes) AddAll(keys layout.Keys, kvs []*mvccpb.KeyValue) {
+	x.spare = make([]place, len(kvs))
 	for _, slab := range newRecords(keys, kvs) {
 		for i := range slab {
 			x.set(&slab[i])
 		}
 	}
+	x.spare = nil
 }
 
 // Len returns the number of records, including corrupt ones.
@@ -69,18 +59,20 @@ func (x *Indexes) Len() int { return x.byKey.Len() }
 
 // Get returns the record at the key segment, nil for none.
 func (x *Indexes) Get(segment string) *Record {
-	r, _ := x.byKey.Get(&Record{Segment: segment})
-	return r
+	if p := x.byKey.get(segment); p != nil {
+		return x.slots.get(p.slot)
+	}
+	return nil
 }
 
 // clone returns a copy that no later change of x affects. It must not run concurrently with
 // a change of x.
 func (x *Indexes) clone() *Indexes {
-	return &Indexes{
-		Revision: x.Revision, fill: x.fill, byKey: x.byKey.Clone(), byStatus: x.byStatus.Clone(),
-		byRegion: x.byRegion.Clone(), byNode: x.byNode.Clone(), corrupt: x.corrupt.Clone(),
-		byLabel: x.byLabel.Clone(), counts: x.counts.Clone(),
-	}
+	x.owner = new(owner)
+	copied, byKey := *x, *x.byKey
+	copied.owner, copied.byKey = new(owner), &byKey
+	copied.byAttribute, copied.corrupt = x.byAttribute.Clone(), x.corrupt.Clone()
+	return &copied
 }
 
 // withRevision returns the same records as of a later revision, at which they are unchanged.
@@ -92,67 +84,77 @@ func (x *Indexes) withRevision(revision int64) *Indexes {
 
 // set puts a record in place of the current one of its key, which it returns.
 func (x *Indexes) set(r *Record) (previous *Record) {
-	previous, _ = x.byKey.ReplaceOrInsert(r)
-	if previous != nil {
-		x.removeFromIndexes(previous, r)
-	}
-	x.addToIndexes(r)
+	previous, _ = x.put(r)
 	return previous
+}
+
+// put is set, and also returns the slot of the record.
+func (x *Indexes) put(r *Record) (previous *Record, slot uint32) {
+	p := x.byKey.get(r.Segment)
+	if p != nil {
+		previous = x.slots.get(p.slot)
+		x.replace(p.slot, previous, r)
+		return previous, p.slot
+	}
+	p = x.newPlace()
+	p.segment, p.slot = r.Segment, x.slots.add(x.owner, r)
+	x.byKey.add(x.owner, p)
+	x.index(p, nil, r)
+	return nil, p.slot
+}
+
+// replace puts a record in place of the previous one of its key, which has the slot.
+func (x *Indexes) replace(slot uint32, previous, r *Record) {
+	x.slots.set(x.owner, slot, r)
+	if previous.DecodeErr != nil || r.DecodeErr != nil || !r.hasAttributesOf(previous) {
+		x.index(x.byKey.get(r.Segment), previous, r)
+	}
 }
 
 // remove deletes the record of the key and returns it, nil if there was none.
 func (x *Indexes) remove(segment string) (previous *Record) {
-	previous, found := x.byKey.Delete(&Record{Segment: segment})
-	if found {
-		x.removeFromIndexes(previous, nil)
+	p := x.byKey.remove(x.owner, segment)
+	if p == nil {
+		return nil
 	}
+	previous = x.slots.get(p.slot)
+	x.slots.remove(x.owner, p.slot)
+	x.index(p, previous, nil)
 	return previous
 }
 
-// addToIndexes adds a record to the trees other than byKey.
-func (x *Indexes) addToIndexes(r *Record) {
-	if r.DecodeErr != nil {
-		x.corrupt.ReplaceOrInsert(r)
-		return
+func (x *Indexes) newPlace() *place {
+	if len(x.spare) == 0 {
+		return new(place)
 	}
-	for _, index := range x.attributesOf(r) {
-		if _, isReplaced := index.tree.ReplaceOrInsert(r); !isReplaced {
-			x.addCount(index.attribute, 1)
-		}
-	}
-	x.addLabels(r)
+	p := &x.spare[0]
+	x.spare = x.spare[1:]
+	return p
 }
 
-// attributeIndex is the tree of an attribute of a record.
-type attributeIndex struct {
-	tree *btree.BTreeG[*Record]
-	attribute
-}
-
-func (x *Indexes) attributesOf(r *Record) [3]attributeIndex {
-	return [...]attributeIndex{
-		{x.byStatus, attribute{kind: statusAttribute, value: string(r.Status)}},
-		{x.byRegion, attribute{kind: regionAttribute, value: r.Region}},
-		{x.byNode, attribute{kind: nodeAttribute, value: r.Node}},
-	}
-}
-
-// removeFromIndexes removes a record from those trees in which the next record of the key,
-// nil for none, will not replace it.
-func (x *Indexes) removeFromIndexes(previous, next *Record) {
-	if previous.DecodeErr != nil {
+// index moves a place from the indexes of the previous record to those of the next one. Either may be
+// nil.
+func (x *Indexes) index(p *place, previous, next *Record) {
+	if previous != nil && previous.DecodeErr != nil {
 		x.corrupt.Delete(previous)
-		return
+		previous = nil
 	}
 	if next != nil && next.DecodeErr != nil {
+		x.corrupt.ReplaceOrInsert(next)
 		next = nil
 	}
-	for i, index := range x.attributesOf(previous) {
-		if next != nil && x.attributesOf(next)[i] == index {
-			continue
-		}
-		index.tree.Delete(previous)
-		x.addCount(index.attribute, -1)
+	if previous != nil {
+		attributesOf(previous, func(of attribute) {
+			if next == nil || !next.has(of) {
+				x.removeFromAttribute(of, p)
+			}
+		})
 	}
-	x.removeLabels(previous, next)
+	if next != nil {
+		attributesOf(next, func(of attribute) {
+			if previous == nil || !previous.has(of) {
+				x.addToAttribute(of, p)
+			}
+		})
+	}
 }

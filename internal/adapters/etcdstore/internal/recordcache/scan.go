@@ -105,67 +105,47 @@ func (x *Indexes) countPrefix(prefix string, limit int) bool {
 
 func (x *Indexes) rangeOfPrefix(prefix string) recordRange {
 	return func(after string, visit func(*Record) bool) {
-		pivot := &Record{Segment: max(prefix, startAfter(after))}
-		x.byKey.AscendGreaterOrEqual(pivot, func(r *Record) bool { return strings.HasPrefix(r.Segment, prefix) && visit(r) })
+		x.byKey.ascend(max(prefix, startAfter(after)), func(p *place) bool {
+			return strings.HasPrefix(p.segment, prefix) && visit(x.slots.get(p.slot))
+		})
 	}
 }
 
 func (x *Indexes) rangeOfStatus(status runtime.Status) (recordRange, int) {
-	return func(after string, visit func(*Record) bool) {
-		pivot := &Record{Segment: startAfter(after)}
-		pivot.Status = status
-		x.byStatus.AscendGreaterOrEqual(pivot, func(r *Record) bool { return r.Status == status && visit(r) })
-	}, x.count(attribute{kind: statusAttribute, value: string(status)})
+	return x.rangeOf(attribute{kind: statusAttribute, value: string(status)})
 }
 
 func (x *Indexes) rangeOfRegion(region string) (recordRange, int) {
-	return func(after string, visit func(*Record) bool) {
-		pivot := &Record{Segment: startAfter(after)}
-		pivot.Region = region
-		x.byRegion.AscendGreaterOrEqual(pivot, func(r *Record) bool { return r.Region == region && visit(r) })
-	}, x.count(attribute{kind: regionAttribute, value: region})
+	return x.rangeOf(attribute{kind: regionAttribute, value: region})
 }
 
 func (x *Indexes) rangeOfNode(name string) (recordRange, int) {
-	return func(after string, visit func(*Record) bool) {
-		pivot := &Record{Segment: startAfter(after)}
-		pivot.Node = name
-		x.byNode.AscendGreaterOrEqual(pivot, func(r *Record) bool { return r.Node == name && visit(r) })
-	}, x.count(attribute{kind: nodeAttribute, value: name})
+	return x.rangeOf(attribute{kind: nodeAttribute, value: name})
 }
 
-// planOfLabel returns the plan that reads the records with one of the values of a label. Records
-// with any value of it are not in the order of their segments, so they are sorted.
+// rangeOf returns the records with the attribute, and their number.
+func (x *Indexes) rangeOf(of attribute) (recordRange, int) {
+	places := x.placesOf(of)
+	if places == nil {
+		return func(string, func(*Record) bool) {}, 0
+	}
+	return func(after string, visit func(*Record) bool) {
+		places.ascend(startAfter(after), func(p *place) bool { return visit(x.slots.get(p.slot)) })
+	}, places.Len()
+}
+
+// planOfLabel returns the plan that reads the records with one of the values of a label, or with any
+// value.
 func (x *Indexes) planOfLabel(requirement runtime.LabelRequirement) scanPlan {
 	key := requirement.Key
 	if requirement.Operator == runtime.LabelIn {
 		return planOf(requirement.Values, func(value string) (recordRange, int) {
-			return func(after string, visit func(*Record) bool) {
-				pivot := labelEntry{key, value, &Record{Segment: startAfter(after)}}
-				x.byLabel.AscendGreaterOrEqual(pivot, func(e labelEntry) bool { return e.key == key && e.value == value && visit(e.record) })
-			}, x.count(attribute{labelAttribute, key, value})
+			return x.rangeOf(attribute{labelAttribute, key, value})
 		})
 	}
-	size := x.count(attribute{kind: anyOfLabelCount, key: key})
-	return scanPlan{size: size * sortCost, ranges: []recordRange{func(after string, visit func(*Record) bool) {
-		records := make([]*Record, 0, size)
-		x.byLabel.AscendGreaterOrEqual(labelEntry{key: key, record: &Record{}}, func(e labelEntry) bool {
-			if e.key == key && e.record.Segment > after {
-				records = append(records, e.record)
-			}
-			return e.key == key
-		})
-		slices.SortFunc(records, func(a, b *Record) int { return strings.Compare(a.Segment, b.Segment) })
-		for _, r := range records {
-			if !visit(r) {
-				return
-			}
-		}
-	}}}
+	records, size := x.rangeOf(attribute{kind: labelKeyAttribute, key: key})
+	return scanPlan{size: size, ranges: []recordRange{records}}
 }
-
-// sortCost is how many records can be read in the time in which one is sorted, about.
-const sortCost = 8
 
 // mergeRanges calls visit for the records of all ranges in the order of their segments.
 func mergeRanges(ranges []recordRange, after string, visit func(*Record) bool) {
