@@ -32,6 +32,7 @@ type KV struct {
 	read     func(ctx context.Context) error
 	response func(ctx context.Context) error
 	get      func(*clientv3.GetResponse)
+	trace    func(Request)
 }
 
 // Counts are the requests of one client.
@@ -129,11 +130,14 @@ func (k *KV) Counts() Counts {
 }
 
 // begin counts a request and runs the faults before it. isRead is for one that cannot write.
-func (k *KV) begin(ctx context.Context, isRead bool, count func(*Counts)) error {
+func (k *KV) begin(ctx context.Context, isRead bool, count func(*Counts), ops ...clientv3.Op) error {
 	k.mu.Lock()
 	count(&k.counts)
-	request, read := k.request, k.read
+	request, read, trace := k.request, k.read, k.trace
 	k.mu.Unlock()
+	if trace != nil {
+		trace(newRequest(ops))
+	}
 	if request != nil {
 		if err := request(); err != nil {
 			return err
@@ -158,7 +162,7 @@ func (k *KV) end(ctx context.Context) error {
 
 // Get implements clientv3.KV.
 func (k *KV) Get(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
-	if err := k.begin(ctx, true, func(c *Counts) { c.Gets++ }); err != nil {
+	if err := k.begin(ctx, true, func(c *Counts) { c.Gets++ }, clientv3.OpGet(key, opts...)); err != nil {
 		return nil, err
 	}
 	resp, err := k.KV.Get(ctx, key, opts...)
@@ -176,7 +180,7 @@ func (k *KV) Get(ctx context.Context, key string, opts ...clientv3.OpOption) (*c
 
 // Put implements clientv3.KV.
 func (k *KV) Put(ctx context.Context, key, value string, opts ...clientv3.OpOption) (*clientv3.PutResponse, error) {
-	if err := k.begin(ctx, false, func(*Counts) {}); err != nil {
+	if err := k.begin(ctx, false, func(*Counts) {}, clientv3.OpPut(key, value, opts...)); err != nil {
 		return nil, err
 	}
 	return k.KV.Put(ctx, key, value, opts...)
@@ -184,7 +188,7 @@ func (k *KV) Put(ctx context.Context, key, value string, opts ...clientv3.OpOpti
 
 // Delete implements clientv3.KV.
 func (k *KV) Delete(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.DeleteResponse, error) {
-	if err := k.begin(ctx, false, func(*Counts) {}); err != nil {
+	if err := k.begin(ctx, false, func(*Counts) {}, clientv3.OpDelete(key, opts...)); err != nil {
 		return nil, err
 	}
 	return k.KV.Delete(ctx, key, opts...)
@@ -192,7 +196,7 @@ func (k *KV) Delete(ctx context.Context, key string, opts ...clientv3.OpOption) 
 
 // Do implements clientv3.KV.
 func (k *KV) Do(ctx context.Context, op clientv3.Op) (clientv3.OpResponse, error) {
-	if err := k.begin(ctx, op.IsGet(), func(*Counts) {}); err != nil {
+	if err := k.begin(ctx, op.IsGet(), func(*Counts) {}, op); err != nil {
 		return clientv3.OpResponse{}, err
 	}
 	return k.KV.Do(ctx, op)
@@ -234,7 +238,7 @@ func (x *txn) Commit() (*clientv3.TxnResponse, error) {
 		return resp, x.kv.end(ctx)
 	}
 	isRead := !slices.ContainsFunc(x.then, canWrite)
-	if err := x.kv.begin(x.ctx, isRead, x.count(isRead)); err != nil {
+	if err := x.kv.begin(x.ctx, isRead, x.count(isRead), x.then...); err != nil {
 		return nil, err
 	}
 	var fault WriteFault
