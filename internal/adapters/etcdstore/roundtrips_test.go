@@ -154,6 +154,36 @@ func TestNextPageIsOfTheRevisionOfTheFirst(t *testing.T) {
 	}
 }
 
+// TestLedgerIsReadOnce opens a store on games with a history: the first write of each with an
+// operation id reads the ledger, and the later ones are one request.
+func TestLedgerIsReadOnce(t *testing.T) {
+	t.Parallel()
+	first := sharedFixture(t)
+	first.put(runningRecord("game"))
+	first.transition("game", runtime.StatusRunning, runtime.StatusStopped)
+	client := etcdtest.InProcess(t)
+	kv := faultkv.Wrap(client)
+	r := countedFixture{newFixture(t, client, etcdstore.Options{Prefix: first.prefix, ProbeInterval: testTimeout, FreshTimeout: testTimeout}), kv}
+	require.NoError(t, r.Ready(t.Context()))
+	write := func(operationID string, from, to runtime.Status) func(ctx context.Context) error {
+		return func(ctx context.Context) error {
+			_, err := r.Transition(ctx, ports.TransitionInput{
+				UpdateStatusInput: ports.UpdateStatusInput{GameID: "game", ExpectedFrom: from, To: to, Now: time.Now()},
+				Origin:            ports.Origin{OperationID: operationID},
+			})
+			return err
+		}
+	}
+	r.requireRequests(2, "the first write", write("op-1", runtime.StatusStopped, runtime.StatusRunning))
+	r.requireRequests(1, "the second write", write("op-2", runtime.StatusRunning, runtime.StatusStopped))
+	r.requireRequests(1, "the third write", write("op-3", runtime.StatusStopped, runtime.StatusRunning))
+	// A repetition reads the ledger and writes nothing.
+	r.requireRequests(1, "a repetition", write("op-2", runtime.StatusRunning, runtime.StatusStopped))
+	record, err := r.Get(t.Context(), "game")
+	require.NoError(t, err)
+	require.Equal(t, runtime.StatusRunning, record.Status)
+}
+
 // TestRepeatOfAnOperationAfterOtherWrites repeats a write whose operation id is known from the
 // watch, from the ledger only, or from neither.
 func TestRepeatOfAnOperationAfterOtherWrites(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -131,6 +132,7 @@ func (s *Store) compareAndSwap(ctx context.Context, m mutation) (runtime.Version
 		// Another writer was first. Whether that matters is for the precondition to decide, of
 		// a record that etcd has just returned.
 		s.cacheWrite(result.state.record)
+		s.cacheLedger(result.state)
 		base = result.state
 	}
 }
@@ -159,12 +161,32 @@ func (s *Store) cacheWrite(rec *layout.Record) {
 	}
 }
 
+// cacheLedger passes the operation ids of a ledger that etcd has returned to the cache, so that the
+// next writes with operation ids need not read it. A ledger that is not that of the record is ignored.
+func (s *Store) cacheLedger(state gameState) {
+	if s.reflector == nil || state.record == nil || state.isLedgerUnread || len(state.ledgerErrs) > 0 {
+		return
+	}
+	entries := slices.SortedFunc(slices.Values(state.ledger), func(a, b layout.LedgerEntry) int { return cmp.Compare(a.Seq, b.Seq) })
+	ids := make([]string, len(entries))
+	for i, e := range entries {
+		ids[i] = e.OperationID
+	}
+	if last := len(entries) - 1; last >= 0 && entries[last].Seq == state.record.LastWrite.Seq {
+		s.reflector.cache.AddLedger(state.record, ids)
+	}
+}
+
 // loadBase reads the base of a mutation from etcd. The ledger is needed to detect a retry of
 // an operation id, and to continue its numbers if there is no record.
 func (s *Store) loadBase(ctx context.Context, m mutation) (gameState, error) {
 	switch {
 	case m.origin.OperationID != "":
-		return s.readRecordAndLedger(ctx, m.gameID)
+		state, err := s.readRecordAndLedger(ctx, m.gameID)
+		if err == nil {
+			s.cacheLedger(state)
+		}
+		return state, err
 	case m.kind == layout.WriteUpsert:
 		return s.readRecordOrLedger(ctx, m.gameID)
 	default:

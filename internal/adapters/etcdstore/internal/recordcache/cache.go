@@ -155,6 +155,10 @@ func (c *Cache) AddWrite(rec layout.Record) {
 	}
 }
 
+// AddLedger stores the operation ids of all ledger entries of a record that etcd has returned, the
+// oldest first.
+func (c *Cache) AddLedger(rec *layout.Record, ids []string) { c.operations.complete(rec, ids) }
+
 // ExcludesOperation reports whether the ledger, as of the record's last write, has no write
 // with the operation id. False means that this is not known here.
 func (c *Cache) ExcludesOperation(rec *layout.Record, operationID string) bool {

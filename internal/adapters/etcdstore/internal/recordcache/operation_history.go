@@ -56,6 +56,25 @@ func (o *operationHistories) add(rec *layout.Record) {
 	}
 }
 
+// complete stores the operation ids of the whole ledger as of the record's last write, the oldest
+// first, unless a later write is known. The last id must be that of the record's last write.
+func (o *operationHistories) complete(rec *layout.Record, ids []string) {
+	if len(ids) == 0 || ids[len(ids)-1] != rec.LastWrite.OperationID {
+		return
+	}
+	segment := layout.EscapeGameID(rec.GameID)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	history := o.games[segment]
+	switch {
+	case o.games == nil, history != nil && history.modRevision > rec.ModRevision:
+		return // the cache has not been filled yet, or a later write is known
+	case history == nil && len(o.games) >= maxOperationHistories:
+		o.evictOne()
+	}
+	o.games[segment] = &operationHistory{modRevision: rec.ModRevision, seq: rec.LastWrite.Seq, ids: slices.Clone(ids), isComplete: true}
+}
+
 // newOperationHistory returns the history of a record whose previous writes are unknown. The
 // first write of a game has number 1 only if it found no ledger entry.
 func newOperationHistory(rec *layout.Record) *operationHistory {
