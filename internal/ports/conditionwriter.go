@@ -16,9 +16,10 @@ type ConditionWriter interface {
 	//
 	// A record whose last change has another revision than IfRevision is a
 	// *runtime.ConflictError on runtime.PreconditionRevision, and a missing record is
-	// runtime.ErrNotFound. If the Fence is not valid, the error errors.Is runtime.ErrFenced;
-	// it takes precedence over both. If the record has the condition already, nothing is
-	// written.
+	// runtime.ErrNotFound. An intent of another revision than IfIntentRevision is a conflict as
+	// well, unless that is 0. If the Fence is not valid, the error errors.Is runtime.ErrFenced;
+	// it takes precedence over all of them. If the record has the condition already, nothing is
+	// written, and the intent is not compared.
 	//
 	// A caller computes the condition from its current observation and retries with a later
 	// observation. So a write that was applied and then replaced by another one may be a
@@ -33,6 +34,8 @@ type ConditionInput struct {
 	// It also guards the container that the condition describes.
 	IfRevision int64
 	Condition  runtime.Condition
+	// IfIntentRevision, if not 0, is the revision of the intent that Condition was computed by.
+	IfIntentRevision int64
 	// Fence, if not nil, must be valid in the write's transaction.
 	Fence *node.Fence
 }

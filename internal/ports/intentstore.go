@@ -22,6 +22,19 @@ type IntentStore interface {
 	// the same revision. A game without a record has the zero VersionedRecord.
 	GetIntentAndRecord(ctx context.Context, gameID string) (VersionedIntent, runtime.VersionedRecord, error)
 
+	// GetIntentAndRecordLocal returns the game's intent and record as this store has last read or
+	// written them, or received them by a watch, without a request. Both may be outdated, and of
+	// different revisions. So a decision on them must be proven by a write that compares their
+	// revisions, or by a read. isKnown is false if one of them is not known; the zero
+	// VersionedRecord means that the game has no record.
+	GetIntentAndRecordLocal(gameID string) (intent VersionedIntent, record runtime.VersionedRecord, isKnown bool)
+
+	// AwaitIntent waits for a version of the game's intent after the revision, and returns the first one
+	// that it observes, or the zero version once the intent is deleted. The caller bounds the wait: a
+	// watch can stall without an error. runtime.ErrUnavailable means that the wait is broken, and the
+	// caller reads the intent.
+	AwaitIntent(ctx context.Context, gameID string, after int64) (VersionedIntent, error)
+
 	// PutIntent writes the intent if the current intent has the version that it replaces,
 	// and every fence is valid. The zero IntentVersion means that there must be no intent.
 	// It returns the version of this write. If the caller passes a version that GetIntent

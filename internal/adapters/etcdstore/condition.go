@@ -117,6 +117,12 @@ func (s *Store) newConditionTxn(input ports.ConditionInput, base *layout.Record)
 		t.Else = append(t.Else, clientv3.OpGet(fence.Key, clientv3.WithKeysOnly()))
 		t.Bytes += 2 * (len(fence.Key) + perKeyOverhead)
 	}
+	if input.IfIntentRevision != 0 {
+		intent := s.keys.Intent(input.GameID)
+		t.If = append(t.If, clientv3.Compare(clientv3.ModRevision(intent), "=", input.IfIntentRevision))
+		t.Else = append(t.Else, clientv3.OpGet(intent, clientv3.WithKeysOnly()))
+		t.Bytes += 2 * (len(intent) + perKeyOverhead)
+	}
 	return t, nil
 }
 
@@ -164,8 +170,23 @@ func (t *conditionTxn) findApplied(_ context.Context, state gameState, _ bool) (
 }
 
 func (t *conditionTxn) explainFailedCompare(_ context.Context, resp *clientv3.TxnResponse) error {
-	if t.input.Fence == nil {
+	extra := resp.Responses[1:]
+	if t.input.Fence != nil {
+		if err := checkFence(*t.input.Fence, extra[0].GetResponseRange().GetKvs()); err != nil {
+			return err
+		}
+		extra = extra[1:]
+	}
+	if t.input.IfIntentRevision == 0 {
 		return nil
 	}
-	return checkFence(*t.input.Fence, resp.Responses[1].GetResponseRange().GetKvs())
+	var actual int64
+	if kvs := extra[0].GetResponseRange().GetKvs(); len(kvs) > 0 {
+		actual = kvs[0].GetModRevision()
+	}
+	if actual == t.input.IfIntentRevision {
+		return nil
+	}
+	t.store.knownIntents.expire(t.Game, actual)
+	return fmt.Errorf("the intent: %w", runtime.NewRevisionConflict(t.Game, t.input.IfIntentRevision, runtime.VersionedRecord{Revision: actual}))
 }

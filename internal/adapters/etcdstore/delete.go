@@ -41,6 +41,7 @@ func (s *Store) Delete(ctx context.Context, input ports.DeleteInput) error {
 		return fmt.Errorf("delete game %q: %w", input.GameID, err)
 	}
 	s.deletions.Add(key, nil)
+	s.knownIntents.remove(input.GameID)
 	return nil
 }
 

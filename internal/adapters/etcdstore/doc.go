@@ -35,7 +35,8 @@
 //	update.go record_txn.go ambiguity.go cas.go  writes
 //	guard.go                                     guards of writes by hand against operations
 //	delete.go delete_txn.go epoch.go             deletions, and what inserts compare of them
-//	intents.go intent_txn.go                     intents, which nothing watches
+//	intents.go intent_txn.go                     intents, which no cache follows
+//	known_intents.go await_intent.go             the latest ones of this store; waits for a change
 //	watch.go watch_snapshot.go watch_cached.go   streams: start and resync, from the event log
 //	watch_decode.go watch_send.go                or from etcd; events; filter and bookmarks
 //	reflector.go consistency.go                  what feeds and checks the cache

@@ -34,6 +34,7 @@ func (s *Store) GetIntent(ctx context.Context, gameID string) (ports.VersionedIn
 	if err != nil {
 		return ports.VersionedIntent{}, fmt.Errorf("get the intent of game %q: %w", gameID, err)
 	}
+	s.knownIntents.add(found)
 	return found, nil
 }
 
@@ -59,6 +60,9 @@ func (s *Store) getIntentAndRecord(ctx context.Context, gameID string) (intent p
 	kvs, err := s.etcd.GetEach(ctx, []clientv3.Op{clientv3.OpGet(s.keys.Intent(gameID)), clientv3.OpGet(s.keys.Record(gameID))})
 	if err == nil && kvs[0] != nil {
 		intent, err = s.keys.VersionedIntent(kvs[0])
+	}
+	if err == nil {
+		s.knownIntents.add(intent)
 	}
 	if err != nil || kvs[1] == nil {
 		return intent, record, err
@@ -106,6 +110,7 @@ func (s *Store) GetIntents(ctx context.Context, gameIDs []string) ([]ports.Versi
 				}
 			}
 			found = append(found, intent)
+			s.knownIntents.refresh(intent)
 		}
 	}
 	return found, errors.Join(corrupt...)
@@ -223,7 +228,9 @@ func (s *Store) putIntent(ctx context.Context, intent operation.Intent, replaces
 			return ports.IntentVersion{}, err
 		}
 		if result.isApplied {
-			return ports.NewIntentVersion(result.result, txn.value), nil
+			version := ports.NewIntentVersion(result.result, txn.value)
+			s.knownIntents.add(ports.VersionedIntent{Intent: intent, IntentVersion: version})
+			return version, nil
 		}
 		if err := txn.conflictError(result.state); err != nil {
 			return ports.IntentVersion{}, err

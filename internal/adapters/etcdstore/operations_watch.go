@@ -33,12 +33,18 @@ func (s *Store) WatchOperations(ctx context.Context, region, node string, report
 				return err
 			}
 			for _, gameID := range games {
+				s.knownIntents.remove(gameID)
 				report(gameID)
 			}
 		}
 		for _, event := range resp.Events {
 			// The steps of an operation write the key too.
-			if gameID, err := s.keys.GameOfOperationIndex(string(event.Kv.GetKey())); err == nil && event.IsCreate() {
+			gameID, err := s.keys.GameOfOperationIndex(string(event.Kv.GetKey()))
+			if err != nil {
+				continue
+			}
+			s.knownIntents.expire(gameID, event.Kv.GetModRevision())
+			if event.IsCreate() {
 				report(gameID)
 			}
 		}

@@ -27,8 +27,10 @@ type reflector struct {
 	logger   *slog.Logger
 	counters *counters
 
-	cache    *recordcache.Cache
-	eventLog *recordcache.EventLog
+	cache *recordcache.Cache
+	// knownIntents are those of the store, which are dropped together with the records.
+	knownIntents *knownIntents
+	eventLog     *recordcache.EventLog
 	// servedLocally is that of local reads from etcd.
 	servedLocally monotonicRevision
 
@@ -85,6 +87,8 @@ func newReflector(s *Store) *reflector {
 		etcd: s.etcd, keys: s.keys, source: s.source, logger: s.logger, counters: &s.counters,
 		cache:    recordcache.New(s.keys),
 		eventLog: recordcache.NewEventLog(s.opts.MaxLogChanges),
+
+		knownIntents: s.knownIntents,
 
 		consistencyInterval: s.opts.ConsistencyInterval,
 		freshTimeout:        s.opts.FreshTimeout,
@@ -225,6 +229,7 @@ func (r *reflector) reconnect(ctx context.Context, failure error) error {
 func (r *reflector) relist(ctx context.Context, failure error) error {
 	r.countForeign(failure)
 	r.cache.Reset() // first: a stream that starts from it now must not get the new epoch
+	r.knownIntents.reset()
 	isForeign := errors.Is(failure, runtime.ErrForeignRevision) || errors.Is(failure, runtime.ErrIncompatible)
 	r.eventLog.Invalidate(isForeign)
 	if isForeign {
@@ -263,6 +268,7 @@ func (r *reflector) invalidate(cause error) {
 	// the cache has dropped, and no subscriber may get that.
 	r.eventLog.Invalidate(false)
 	r.cache.Reset()
+	r.knownIntents.reset()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.invalidCause = cause

@@ -52,6 +52,8 @@ type Store struct {
 	counters    counters
 	deletions   *lru.Cache // deletionKeys of the latest successful deletions
 
+	knownIntents *knownIntents
+
 	// id is durableID with the id of the cluster.
 	id, durableID string
 
@@ -73,7 +75,7 @@ var errClosed = fmt.Errorf("the store is %w", etcd.ErrClosed)
 // does not respond before ctx, or else Options.OperationTimeout, ends.
 func Open(ctx context.Context, client *clientv3.Client, opts Options) (*Store, error) {
 	opts = opts.withDefaults()
-	s := &Store{keys: layout.NewKeys(opts.Prefix), opts: opts, logger: opts.Logger, life: lifetime.New(ctx), deletions: lru.New(maxStoredDeletions)}
+	s := &Store{keys: layout.NewKeys(opts.Prefix), opts: opts, logger: opts.Logger, life: lifetime.New(ctx), deletions: lru.New(maxStoredDeletions), knownIntents: newKnownIntents()}
 	s.RecordFacade = ports.NewRecordFacade(s)
 	s.etcd = etcd.NewClient(client, etcd.Options{
 		CallTimeout: opts.CallTimeout, OperationTimeout: opts.OperationTimeout, Logger: s.logger,

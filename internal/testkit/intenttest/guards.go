@@ -19,6 +19,7 @@ func guardTests() []intentTest {
 		{"an operation in progress on the record's node is a BusyError", testGuardBusy},
 		{"an intent without an operation is a ManagedError for GuardNoIntent only", testGuardManaged},
 		{"GuardManagedRecord is GuardNoIntent only if there is a record", testGuardManagedRecord},
+		{"a condition is written only by the intent that it was computed by", testConditionIfIntentRevision},
 		{"a failed precondition takes precedence over the guard", testGuardAfterPrecondition},
 	}
 }
@@ -53,6 +54,27 @@ func putOperation(t *testing.T, s ports.IntentStore, isActive bool) {
 	}
 	_, err := s.PutIntent(t.Context(), intent, ports.IntentVersion{})
 	require.NoError(t, err)
+}
+
+func testConditionIfIntentRevision(t *testing.T, _ Harness, s ports.IntentStore) {
+	conditions, isWriter := s.(ports.ConditionWriter)
+	require.True(t, isWriter)
+	record, err := recordsOf(s).Put(t.Context(), ports.PutInput{Record: storetest.RunningRecord("a")})
+	require.NoError(t, err)
+	first := putIntent(t, s, operation.Intent{GameID: "a"}, 0)
+	second := putIntent(t, s, operation.Intent{GameID: "a", DesiredStatus: runtime.StatusRunning}, first)
+	input := ports.ConditionInput{
+		GameID: "a", IfRevision: record.Revision, IfIntentRevision: first, Condition: runtime.Condition{DesiredStatus: runtime.StatusRunning},
+	}
+	_, err = conditions.SetCondition(t.Context(), input)
+	var conflict *runtime.ConflictError
+	require.ErrorAs(t, err, &conflict)
+	require.Equal(t, runtime.PreconditionRevision, conflict.Precondition)
+	require.Equal(t, second, conflict.Revision)
+	input.IfIntentRevision = second
+	updated, err := conditions.SetCondition(t.Context(), input)
+	require.NoError(t, err)
+	require.Equal(t, runtime.StatusRunning, updated.Record.DesiredStatus)
 }
 
 func testGuardWithoutIntent(t *testing.T, _ Harness, s ports.IntentStore) {

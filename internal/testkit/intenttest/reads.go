@@ -23,6 +23,8 @@ func intentReadTests() []intentTest {
 		{"all valid ids name distinct games", testIntentIDs},
 		{"an invalid id is ErrInvalid", testIntentInvalidIDs},
 		{"GetIntentAndRecord returns intent and record, each empty if there is none", testGetIntentAndRecord},
+		{"GetIntentAndRecordLocal returns what the store has written, or that it is not known", testGetIntentAndRecordLocal},
+		{"AwaitIntent returns a later version, also one that exists already", testAwaitIntent},
 		{"GetIntents returns the intents in the order of the request", testGetIntentsOfManyGames},
 		{"GamesWithActiveOperation returns the games of one node or region", testIntentsInProgress},
 		{"GamesOfOperation returns the games that have the operation", testGamesOfOperation},
@@ -102,6 +104,59 @@ func testGetIntentAndRecord(t *testing.T, _ Harness, s ports.IntentStore) {
 	require.NoError(t, err)
 	_, err = s.PutIntent(t.Context(), fullIntent("a"), found.IntentVersion)
 	require.NoError(t, err, "the version can be replaced")
+}
+
+func testGetIntentAndRecordLocal(t *testing.T, _ Harness, s ports.IntentStore) {
+	_, _, isKnown := s.GetIntentAndRecordLocal("a")
+	require.False(t, isKnown, "a game without an intent")
+	requireKnown := func(intent ports.VersionedIntent, record runtime.VersionedRecord) {
+		t.Helper()
+		foundIntent, foundRecord, isKnown := s.GetIntentAndRecordLocal("a")
+		if isKnown { // a store without a cache knows nothing
+			require.Equal(t, intent, intentAt(foundIntent.Intent, foundIntent.Revision))
+			require.Equal(t, record, foundRecord)
+		}
+	}
+	version, err := s.PutIntent(t.Context(), fullIntent("a"), ports.IntentVersion{})
+	require.NoError(t, err)
+	requireKnown(intentAt(fullIntent("a"), version.Revision), runtime.VersionedRecord{})
+	running, err := recordsOf(s).Put(t.Context(), ports.PutInput{Record: storetest.RunningRecord("a")})
+	require.NoError(t, err)
+	requireKnown(intentAt(fullIntent("a"), version.Revision), running)
+	found, _, isKnown := s.GetIntentAndRecordLocal("a")
+	if isKnown {
+		found.Intent.Labels = map[string]string{"mutated": "yes"}
+		version, err = s.PutIntent(t.Context(), operation.Intent{GameID: "a"}, found.IntentVersion)
+		require.NoError(t, err, "the version can be replaced")
+		requireKnown(intentAt(operation.Intent{GameID: "a"}, version.Revision), running)
+	}
+}
+
+func testAwaitIntent(t *testing.T, _ Harness, s ports.IntentStore) {
+	first := putIntent(t, s, fullIntent("a"), 0)
+	found, err := s.AwaitIntent(t.Context(), "a", 0)
+	require.NoError(t, err)
+	require.Equal(t, intentAt(fullIntent("a"), first), intentAt(found.Intent, found.Revision), "it exists")
+
+	type result struct {
+		intent ports.VersionedIntent
+		err    error
+	}
+	results := make(chan result, 1)
+	go func() {
+		intent, err := s.AwaitIntent(t.Context(), "a", first)
+		results <- result{intent, err}
+	}()
+	putIntent(t, s, fullIntent("b"), 0) // another game's
+	second := putIntent(t, s, operation.Intent{GameID: "a"}, first)
+	got := <-results
+	require.NoError(t, got.err)
+	require.Equal(t, intentAt(operation.Intent{GameID: "a"}, second), intentAt(got.intent.Intent, got.intent.Revision))
+
+	_, err = s.AwaitIntent(storetest.CanceledContext(t), "a", second)
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = s.AwaitIntent(t.Context(), "", 0)
+	storetest.RequireInvalid(t, err, "game_id")
 }
 
 func testGetIntentsOfManyGames(t *testing.T, _ Harness, s ports.IntentStore) {

@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"context"
+	"fmt"
 
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -29,6 +30,9 @@ func (s *Store) SetCondition(ctx context.Context, input ports.ConditionInput) (r
 	}
 	if current.record.Condition.Equal(input.Condition) {
 		return current.toVersionedRecord(), nil
+	}
+	if actual := s.intents[storeKey(input.GameID)].Revision; input.IfIntentRevision != 0 && actual != input.IfIntentRevision {
+		return runtime.VersionedRecord{}, fmt.Errorf("the intent: %w", runtime.NewRevisionConflict(input.GameID, input.IfIntentRevision, runtime.VersionedRecord{Revision: actual}))
 	}
 	after := current.record.WithCondition(input.Condition).InUTC()
 	revision := s.appendChange(change{gameID: input.GameID, kind: ports.EventUpserted, before: current.record, after: &after})

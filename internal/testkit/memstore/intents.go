@@ -44,6 +44,33 @@ func (s *Store) GetIntentAndRecord(ctx context.Context, gameID string) (ports.Ve
 	return s.intentOf(gameID), record, nil
 }
 
+// GetIntentAndRecordLocal implements ports.IntentStore. Both are current.
+func (s *Store) GetIntentAndRecordLocal(gameID string) (intent ports.VersionedIntent, record runtime.VersionedRecord, isKnown bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if current := s.currentVersion(gameID); current != nil {
+		record = current.toVersionedRecord()
+	}
+	intent = s.intentOf(gameID)
+	return intent, record, intent.Revision != 0
+}
+
+// AwaitIntent implements ports.IntentStore.
+func (s *Store) AwaitIntent(ctx context.Context, gameID string, after int64) (ports.VersionedIntent, error) {
+	for {
+		changed := s.changed.Changed()
+		found, err := s.GetIntent(ctx, gameID)
+		if err != nil || found.Revision > after || found.Revision == 0 && after != 0 {
+			return found, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ports.VersionedIntent{}, ctx.Err()
+		}
+	}
+}
+
 // intentOf returns a copy of the game's intent. mu must be held.
 func (s *Store) intentOf(gameID string) ports.VersionedIntent {
 	found := s.intents[storeKey(gameID)]
