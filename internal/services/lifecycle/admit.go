@@ -130,7 +130,7 @@ func (s *Service) admit(ctx context.Context, lock *activeOperation, request port
 	if e == nil {
 		s.unlockGame(lock)
 		if errors.Is(err, errHandedOver) {
-			outcome, err := s.follow(ctx, request, report)
+			outcome, err := s.follow(ctx, request, ports.VersionedIntent{}, report)
 			return outcome, true, err
 		}
 		s.release(request.IsReserved, request.GameID, request.Origin.OperationID)

@@ -61,15 +61,16 @@ func (s *Service) ActiveOperation(gameID string) (runtime.OperationInProgress, b
 }
 
 // SetCondition writes the condition of the record, if the stored record has the revision of
-// seen, and returns the written record. It fails with the errors of ports.ConditionWriter, and
+// seen and the intent has the revision, and returns the written record. intentRevision 0 is that
+// of any intent. It fails with the errors of ports.ConditionWriter, and
 // with node.ErrUnreachable if this daemon has no session.
-func (s *Service) SetCondition(ctx context.Context, seen runtime.VersionedRecord, condition runtime.Condition) (runtime.VersionedRecord, error) {
+func (s *Service) SetCondition(ctx context.Context, seen runtime.VersionedRecord, intentRevision int64, condition runtime.Condition) (runtime.VersionedRecord, error) {
 	fence, err := s.currentFence()
 	if err != nil {
 		return runtime.VersionedRecord{}, err
 	}
 	return s.deps.Records.SetCondition(ctx, ports.ConditionInput{
-		GameID: seen.Record.GameID, IfRevision: seen.Revision, Condition: condition, Fence: &fence,
+		GameID: seen.Record.GameID, IfRevision: seen.Revision, IfIntentRevision: intentRevision, Condition: condition, Fence: &fence,
 	})
 }
 

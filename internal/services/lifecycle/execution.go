@@ -28,6 +28,8 @@ type execution struct {
 	// base is the game's record as last read or written, nil if unknown. It is the base of
 	// the next compare-and-swap.
 	base *recordState
+	// mustReadBase means that a write on what the store knows of the record had a conflict.
+	mustReadBase bool
 	// resumedAt is when this daemon resumed the operation of an earlier one; zero if it
 	// accepted the operation itself.
 	resumedAt time.Time
@@ -35,6 +37,9 @@ type execution struct {
 	isStepUnstored bool
 	// acceptance is how long the write took that accepted the operation, 0 if unknown.
 	acceptance time.Duration
+	// seenNode is the node that was last found to be present, at seenNodeAt.
+	seenNode   node.Ref
+	seenNodeAt time.Time
 	// lastWrite is the record as the operation last wrote it, or found it already written.
 	lastWrite runtime.VersionedRecord
 }

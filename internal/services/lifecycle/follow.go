@@ -12,16 +12,19 @@ import (
 	"galaxy/rtmanager/internal/wait"
 )
 
-// followInterval is how often the stored operation is read for those that wait for it while another
-// node runs it.
-const followInterval = 100 * time.Millisecond
+// followTimeout is how long those that wait for an operation of another node wait for a change before
+// they read the stored operation, and followRetryDelay how long after an error.
+const (
+	followTimeout    = 2 * time.Second
+	followRetryDelay = 100 * time.Millisecond
+)
 
 // errHandedOver ends an execution whose operation continues on another node.
 var errHandedOver = errors.New("the operation continues on another node")
 
 // follow reports the steps of an operation that other nodes run until its outcome is stored, and returns
-// that.
-func (s *Service) follow(ctx context.Context, request ports.OperationRequest, report func(operation.Progress)) (operation.Outcome, error) {
+// that. seen is the intent as the caller has stored it, the zero version if it has not.
+func (s *Service) follow(ctx context.Context, request ports.OperationRequest, seen ports.VersionedIntent, report func(operation.Progress)) (operation.Outcome, error) {
 	ctx, end, err := s.lifetime.Begin(ctx)
 	if err != nil {
 		return operation.Outcome{}, fmt.Errorf("%w: %w", runtime.ErrUnavailable, err)
@@ -33,8 +36,11 @@ func (s *Service) follow(ctx context.Context, request ports.OperationRequest, re
 		report = func(operation.Progress) {}
 	}
 	report(progress)
-	for ctx.Err() == nil {
-		stored, err := s.deps.Intents.GetIntent(ctx, request.GameID)
+	stored := seen
+	if seen.Revision == 0 {
+		stored, err = s.deps.Intents.GetIntent(ctx, request.GameID)
+	}
+	for ; ctx.Err() == nil; stored, err = s.awaitChange(ctx, request.GameID, stored) {
 		if outcome, found := stored.Intent.OutcomeOf(id); err == nil && found {
 			return replayOutcome(request, outcome.Clone())
 		}
@@ -52,12 +58,30 @@ func (s *Service) follow(ctx context.Context, request ports.OperationRequest, re
 				report(s.withRecord(ctx, progress))
 			}
 		}
-		_ = wait.For(ctx, followInterval)
 	}
 	if errors.Is(context.Cause(ctx), errClosed) {
 		return operation.Outcome{}, fmt.Errorf("%w: %w; the %s continues", runtime.ErrOutcomeUnknown, errClosed, request.Kind)
 	}
 	return operation.Outcome{}, ctx.Err()
+}
+
+// awaitChange returns the intent once it has changed since it was seen, or as it is after followTimeout: a watch
+// can stall. seen is the zero version if it could not be read.
+func (s *Service) awaitChange(ctx context.Context, gameID string, seen ports.VersionedIntent) (ports.VersionedIntent, error) {
+	if seen.Revision != 0 {
+		waitCtx, cancel := context.WithTimeout(ctx, followTimeout)
+		defer cancel()
+		changed, err := s.deps.Intents.AwaitIntent(waitCtx, gameID, seen.Revision)
+		if err == nil {
+			return changed, nil
+		}
+		if waitCtx.Err() == nil {
+			_ = wait.For(ctx, followRetryDelay)
+		}
+	} else {
+		_ = wait.For(ctx, followRetryDelay)
+	}
+	return s.deps.Intents.GetIntent(ctx, gameID)
 }
 
 // withRecord adds the record of a game that is running to the progress, if it can be read.
@@ -89,7 +113,7 @@ func (s *Service) watch(ctx context.Context, active *activeOperation, request po
 	case outcome.OperationID != "" || ctx.Err() != nil:
 		return outcome, err
 	case err == nil:
-		return s.follow(ctx, request, report)
+		return s.follow(ctx, request, ports.VersionedIntent{}, report)
 	case !errors.Is(err, errSuperseded):
 		return outcome, err
 	}
@@ -98,7 +122,7 @@ func (s *Service) watch(ctx context.Context, active *activeOperation, request po
 	if readErr != nil || !s.isOnOtherNode(stored.Intent.Current, request.Origin.OperationID) {
 		return outcome, err
 	}
-	return s.follow(ctx, request, report)
+	return s.follow(ctx, request, stored, report)
 }
 
 // isOnOtherNode reports whether another node runs the operation with the id.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
@@ -33,7 +34,7 @@ func (s *Service) executeMove(ctx context.Context, request ports.OperationReques
 			if err := checkIDReuse(request, op.Kind, op.RequestHash); err != nil {
 				return operation.Outcome{}, err
 			}
-			return s.follow(ctx, request, report)
+			return s.follow(ctx, request, stored, report)
 		}
 		fence, err := s.currentFence()
 		if err != nil {
@@ -43,7 +44,7 @@ func (s *Service) executeMove(ctx context.Context, request ports.OperationReques
 		if err != nil {
 			return operation.Outcome{}, err
 		}
-		_, err = s.putIntent(ctx, stored, next, fence)
+		assigned, err := s.putIntent(ctx, stored, next, fence)
 		op := next.Current
 		if err != nil && op.Reserved && !errors.Is(err, runtime.ErrOutcomeUnknown) {
 			s.releaseOn(*op.Target, request.GameID, op.ID)
@@ -54,7 +55,7 @@ func (s *Service) executeMove(ctx context.Context, request ports.OperationReques
 			return operation.Outcome{}, err
 		default:
 			s.log.Info("move assigned", "game_id", request.GameID, "from", s.self.String(), "to", op.Target.String(), "operation_id", op.ID, "actor", op.Actor, "reason", op.Reason)
-			return s.follow(ctx, request, report)
+			return s.follow(ctx, request, assigned, report)
 		}
 	}
 }
@@ -143,7 +144,7 @@ func (e *execution) moveGame(ctx context.Context) error {
 // stopForMove stops the game on its former node, and hands the operation over to the target.
 func (e *execution) stopForMove(ctx context.Context) error {
 	target := *e.op().Target
-	if err := e.service.requirePresent(ctx, target); err != nil { // or the game would be stopped without need
+	if err := e.requirePresent(ctx, target); err != nil { // or the game would be stopped without need
 		return err
 	}
 	err := e.runStep(ctx, operation.StepStopping, func(ctx context.Context) error { return e.stopPrevious(ctx, intermediateWrite) })
@@ -151,6 +152,22 @@ func (e *execution) stopForMove(ctx context.Context) error {
 		return err
 	}
 	return e.handOverTo(ctx, target, operation.StepStarting)
+}
+
+// presenceMaxAge is how long a node that was present counts as present. A node that is lost later
+// loses the operation as if it were lost after it got it.
+const presenceMaxAge = time.Second
+
+// requirePresent returns a *node.UnreachableError if the node is absent.
+func (e *execution) requirePresent(ctx context.Context, ref node.Ref) error {
+	if e.seenNode == ref && time.Since(e.seenNodeAt) < presenceMaxAge {
+		return nil
+	}
+	if err := e.service.requirePresent(ctx, ref); err != nil {
+		return err
+	}
+	e.seenNode, e.seenNodeAt = ref, time.Now()
+	return nil
 }
 
 // requirePresent returns a *node.UnreachableError if the node is absent.
@@ -168,7 +185,7 @@ func (s *Service) requirePresent(ctx context.Context, ref node.Ref) error {
 // handOverTo stores that another node continues the operation at the step. It returns
 // errHandedOver if it has, and a *node.UnreachableError if that node is absent.
 func (e *execution) handOverTo(ctx context.Context, to node.Ref, step operation.Step) error {
-	if err := e.service.requirePresent(ctx, to); err != nil {
+	if err := e.requirePresent(ctx, to); err != nil {
 		return err
 	}
 	err := e.updateOperation(ctx, func(op *operation.Operation) {

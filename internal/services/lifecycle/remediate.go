@@ -60,6 +60,11 @@ func (s *Service) withGameLock(f drift.Finding, fn func() error) error {
 // completeOperation resumes an interrupted operation of this node, or reclaims the game
 // from an operation that was assigned to another node.
 func (s *Service) completeOperation(ctx context.Context, f drift.Finding) error {
+	intent, found, isKnown := s.deps.Intents.GetIntentAndRecordLocal(f.GameID)
+	if op := intent.Intent.Current; isKnown && intent.Revision == f.IntentRevision && found.Revision == f.RecordRevision && op != nil && op.NodeRef() == s.self {
+		_, err := s.resume(ctx, f.GameID, &intent) // the write that claims the operation compares the intent
+		return err
+	}
 	record, intent, err := s.loadAtRevisions(ctx, f)
 	if err != nil {
 		return err
@@ -67,7 +72,7 @@ func (s *Service) completeOperation(ctx context.Context, f drift.Finding) error 
 	if op := intent.Intent.Current; op != nil && op.NodeRef() != s.self {
 		return s.withGameLock(f, func() error { return s.reclaimGame(ctx, intent, record) })
 	}
-	_, err = s.Resume(ctx, f.GameID)
+	_, err = s.resume(ctx, f.GameID, &intent)
 	return err
 }
 

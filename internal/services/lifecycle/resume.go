@@ -14,11 +14,17 @@ import (
 // was assigned to this node, and returns its outcome. It returns the zero Outcome and no
 // error if there is none, if this daemon is running it, or if it belongs to another node.
 func (s *Service) Resume(ctx context.Context, gameID string) (operation.Outcome, error) {
+	return s.resume(ctx, gameID, nil)
+}
+
+// resume is Resume of an operation whose intent the caller has seen, nil for none. It returns
+// runtime.ErrConflict if that has changed since.
+func (s *Service) resume(ctx context.Context, gameID string, seen *ports.VersionedIntent) (operation.Outcome, error) {
 	lock, holder, err := s.lockGame(gameID)
 	if err != nil || holder != nil {
 		return operation.Outcome{}, err
 	}
-	e, err := s.claimOperation(ctx, lock)
+	e, err := s.claimOperation(ctx, lock, seen)
 	if e == nil {
 		s.unlockGame(lock)
 		return operation.Outcome{}, err
@@ -28,12 +34,17 @@ func (s *Service) Resume(ctx context.Context, gameID string) (operation.Outcome,
 }
 
 // claimOperation claims the operation of this node on the game and returns its execution.
-// It returns nil if the node has no operation on the game.
-func (s *Service) claimOperation(ctx context.Context, lock *activeOperation) (*execution, error) {
-	stored, err := s.deps.Intents.GetIntent(ctx, lock.gameID)
-	if err != nil {
-		return nil, fmt.Errorf("read the intent of %q: %w", lock.gameID, err)
+// It returns nil if the node has no operation on the game. It reads the intent unless the caller
+// has seen it.
+func (s *Service) claimOperation(ctx context.Context, lock *activeOperation, seen *ports.VersionedIntent) (*execution, error) {
+	if seen == nil {
+		read, err := s.deps.Intents.GetIntent(ctx, lock.gameID)
+		if err != nil {
+			return nil, fmt.Errorf("read the intent of %q: %w", lock.gameID, err)
+		}
+		seen = &read
 	}
+	stored := *seen
 	if op := stored.Intent.Current; op == nil || op.NodeRef() != s.self {
 		return nil, nil
 	}

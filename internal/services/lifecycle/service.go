@@ -233,6 +233,16 @@ func (s *Service) readRecord(ctx context.Context, gameID string) (recordState, e
 	return recordState{&found.Record, found.Revision}, nil
 }
 
+// knownRecord returns the game's record as the store knows it without a request, nil if it does not
+// or if there is none. It may be outdated.
+func (s *Service) knownRecord(gameID string) *recordState {
+	_, found, isKnown := s.deps.Intents.GetIntentAndRecordLocal(gameID)
+	if !isKnown || found.Revision == 0 {
+		return nil
+	}
+	return &recordState{&found.Record, found.Revision}
+}
+
 // versioned returns the record as the store returns it; zero if the game has none.
 func (r recordState) versioned() runtime.VersionedRecord {
 	if r.record == nil {

@@ -37,7 +37,7 @@ func (e *execution) setStatus(ctx context.Context, to runtime.Status, c containe
 		if err = e.trySetStatus(ctx, to, c, suffix, reason); !errors.Is(err, runtime.ErrConflict) {
 			break
 		}
-		e.base = baseAfterConflict(err)
+		e.base, e.mustReadBase = baseAfterConflict(err), true
 	}
 	if err != nil {
 		return fmt.Errorf("set the record to %s: %w", to, err)
@@ -93,11 +93,15 @@ func (e *execution) origin(suffix writeSuffix, reason string) ports.Origin {
 }
 
 // loadBase returns the record to base the write on. It returns the record that this
-// execution read or wrote last without another read, because the compare-and-swap
-// verifies it. If that record has the status and container already, there may be nothing
-// to write and so no compare-and-swap: then loadBase reads the record.
+// execution read or wrote last, or that the store knows, without another read, because the
+// compare-and-swap verifies it. If that record has the status and container already, or is another
+// writer's, there may be nothing to write and so no compare-and-swap: then loadBase reads the
+// record.
 func (e *execution) loadBase(ctx context.Context, to runtime.Status, c container.Container) (recordState, error) {
-	if e.base == nil || hasStatusAndContainer(e.base.record, to, c.ID) {
+	if e.base == nil && !e.mustReadBase {
+		e.base = e.service.knownRecord(e.gameID)
+	}
+	if e.base == nil || hasStatusAndContainer(e.base.record, to, c.ID) || !e.isOwnRecord(e.base.record) {
 		current, err := e.service.readRecord(ctx, e.gameID)
 		if err != nil {
 			return current, err

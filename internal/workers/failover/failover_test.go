@@ -255,7 +255,10 @@ func TestPreviousNodeReclaimsItsGame(t *testing.T) {
 	n[1].Crash()
 	expireSession(t, n[1])
 	restarted.Run()
-	require.Eventually(t, func() bool { return assigned() == nil }, nodetest.Timeout, 10*time.Millisecond, "the game is reclaimed")
+	require.Eventually(t, func() bool {
+		clock.advance(100 * time.Millisecond) // the other node has some time to continue the operation
+		return assigned() == nil
+	}, nodetest.Timeout, 10*time.Millisecond, "the game is reclaimed")
 	require.Eventually(t, func() bool {
 		_, err := restarted.Reconcile.Pass(t.Context())
 		return err == nil && len(restarted.Reconcile.Findings("g")) == 0

@@ -22,7 +22,8 @@ type cachedSpec struct {
 const maxSpecAge = 12
 
 // loadSpecs returns the specs of the games, except those with an operation in progress. A
-// game without an intent has the zero Spec. So has a game with a corrupt intent, which
+// game without an intent has the zero Spec. The intent of a record that has changed is the one that the store
+// knows, if it does: most changes are those of operations of this node. So has a game with a corrupt intent, which
 // must not prevent the probes of the other games.
 func (w *Worker) loadSpecs(ctx context.Context, running []runtime.VersionedRecord) (map[string]operation.Spec, error) {
 	specs := make(map[string]operation.Spec, len(running))
@@ -34,6 +35,11 @@ func (w *Worker) loadSpecs(ctx context.Context, running []runtime.VersionedRecor
 		if c, ok := w.specs[gameID]; ok && c.revision == found.Revision && c.age < maxSpecAge {
 			c.age++
 			specs[gameID], cached[gameID] = c.spec, c
+			continue
+		} else if intent, _, isKnown := w.deps.Intents.GetIntentAndRecordLocal(gameID); isKnown && !(ok && c.age >= maxSpecAge) {
+			if intent.Intent.Current == nil {
+				specs[gameID], cached[gameID] = intent.Intent.Spec, cachedSpec{revision: found.Revision, spec: intent.Intent.Spec}
+			}
 			continue
 		}
 		changed, gameIDs = append(changed, found), append(gameIDs, gameID)

@@ -67,7 +67,15 @@ func (s corruptStore) GetIntents(ctx context.Context, gameIDs []string) ([]ports
 // countingStore counts the intents that are read.
 type countingStore struct {
 	ports.IntentStore
-	reads int
+	reads   int
+	isKnown bool // the store knows the intents that it has written
+}
+
+func (s *countingStore) GetIntentAndRecordLocal(gameID string) (ports.VersionedIntent, runtime.VersionedRecord, bool) {
+	if !s.isKnown {
+		return ports.VersionedIntent{}, runtime.VersionedRecord{}, false
+	}
+	return s.IntentStore.GetIntentAndRecordLocal(gameID)
 }
 
 func (s *countingStore) GetIntents(ctx context.Context, gameIDs []string) ([]ports.VersionedIntent, error) {
@@ -346,6 +354,29 @@ func TestIntentsAreReadWhenTheyMayHaveChanged(t *testing.T) {
 	require.Equal(t, []string{"http://g/new"}, slices.Compact(f.prober.urls()))
 	f.passes(20)
 	require.Equal(t, 6, f.intents.reads, "a cached spec expires")
+}
+
+// An intent that the store knows is not read before its spec expires.
+func TestKnownIntentsAreNotRead(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, health.Config{})
+	f.intents.isKnown = true
+	f.putRunning("g", "n1", "c1", startedAt)
+	intent := operation.Intent{GameID: "g", Spec: operation.Spec{Image: "a:1", HealthPath: "/old"}, Current: &operation.Operation{ID: "op"}}
+	version, err := f.store.PutIntent(t.Context(), intent, ports.IntentVersion{})
+	require.NoError(t, err)
+	f.passes(3)
+	require.Empty(t, f.prober.urls(), "the operation checks the health itself")
+	intent.Spec.HealthPath, intent.Current = "/new", nil
+	_, err = f.store.PutIntent(t.Context(), intent, version)
+	require.NoError(t, err)
+	f.passes(5)
+	f.putRunning("g", "n1", "c2", startedAt)
+	f.passes(5)
+	require.Zero(t, f.intents.reads)
+	require.Equal(t, []string{"http://g/new"}, slices.Compact(f.prober.urls()))
+	f.passes(10)
+	require.Equal(t, 1, f.intents.reads, "a cached spec expires")
 }
 
 // A game that starts slowly does not become unhealthy during the operation that starts

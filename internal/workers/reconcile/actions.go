@@ -42,6 +42,9 @@ func (w *Worker) remediate(ctx context.Context, f drift.Finding) (done bool, err
 	case err == nil:
 		w.log.Info("drift remediated", "game_id", f.GameID, "kind", f.Kind, "action", f.Action, "container_id", f.ContainerID, "evidence", f.Evidence)
 		return true, nil
+	case errors.Is(err, operation.ErrBusy) && f.Kind == drift.KindInterrupted:
+		w.queue.AddAfter(f.GameID, otherNodeDelay)
+		return false, nil
 	case errors.Is(err, runtime.ErrConflict), errors.Is(err, operation.ErrBusy):
 		w.queue.AddAfter(f.GameID, busyDelay)
 		return false, nil
@@ -64,6 +67,8 @@ func (w *Worker) stabilizationDelay(o drift.Observation, f drift.Finding) time.D
 		return remainingDelay(o, f, w.cfg.AdoptAfter, w.cfg.AdoptObservations)
 	case f.Kind == drift.KindCrashed, f.Kind == drift.KindUnhealthy:
 		return remainingDelay(o, f, time.Duration(o.Intent.Spec.WithDefaults().Crash.Delay), 1)
+	case f.Kind == drift.KindInterrupted && isOnOtherNode(o):
+		return remainingDelay(o, f, otherNodeDelay, 1)
 	case f.Kind == drift.KindNotRunning:
 		return remainingDelay(o, f, o.RestoreDelay(), 1)
 	default:
@@ -105,7 +110,7 @@ func (w *Worker) newSlowHandler(queue workQueue) handler {
 		if queue == w.starts && w.isAtStartLimit() {
 			return busyDelay, nil
 		}
-		o, err := w.observe(ctx, gameID)
+		o, err := w.observeForAction(ctx, gameID, queue)
 		if err != nil || o.OperationActive {
 			return 0, err
 		}

@@ -25,7 +25,7 @@ func (w *Worker) syncCondition(ctx context.Context, o *drift.Observation, findin
 		return nil
 	}
 	condition, _ := o.Condition(findings)
-	updated, err := w.setCondition(ctx, runtime.VersionedRecord{Record: *o.Record, Revision: o.RecordRevision}, condition)
+	updated, err := w.setCondition(ctx, runtime.VersionedRecord{Record: *o.Record, Revision: o.RecordRevision}, o.IntentRevision, condition)
 	switch {
 	case errors.Is(err, runtime.ErrConflict), errors.Is(err, runtime.ErrNotFound):
 		w.queue.AddAfter(o.GameID, busyDelay)
@@ -51,13 +51,13 @@ func (w *Worker) showOperation(ctx context.Context, gameID string, op runtime.Op
 	}
 	condition := record.Condition.Clone()
 	condition.NodeLostAt, condition.Operation = nil, &op
-	if _, err := w.setCondition(ctx, found, condition); err != nil {
+	if _, err := w.setCondition(ctx, found, 0, condition); err != nil {
 		w.log.Debug("the operation in progress is not shown in the record", "game_id", gameID, "error", err)
 	}
 }
 
-func (w *Worker) setCondition(ctx context.Context, seen runtime.VersionedRecord, condition runtime.Condition) (runtime.VersionedRecord, error) {
-	updated, err := w.deps.Remediator.SetCondition(ctx, seen, condition)
+func (w *Worker) setCondition(ctx context.Context, seen runtime.VersionedRecord, intentRevision int64, condition runtime.Condition) (runtime.VersionedRecord, error) {
+	updated, err := w.deps.Remediator.SetCondition(ctx, seen, intentRevision, condition)
 	if err != nil {
 		return updated, fmt.Errorf("write the condition of %q: %w", seen.Record.GameID, err)
 	}

@@ -46,10 +46,15 @@ type recordWriter struct {
 	isClient bool
 }
 
+// needsWriter reports whether the findings of the game depend on the writer of its record.
+func needsWriter(o drift.Observation) bool {
+	return o.Record != nil && o.Record.Status != runtime.StatusRunning && o.Intent.DesiredStatus == runtime.StatusRunning && o.Intent.Current == nil
+}
+
 // addWriter adds whether a client wrote the status of a record that does not run although
 // its desired status is running. It reads the ledger once per revision of the record.
 func (w *Worker) addWriter(ctx context.Context, o *drift.Observation) error {
-	if o.Record == nil || o.Record.Status == runtime.StatusRunning || o.Intent.DesiredStatus != runtime.StatusRunning || o.Intent.Current != nil {
+	if !needsWriter(*o) {
 		return nil
 	}
 	w.mu.Lock()

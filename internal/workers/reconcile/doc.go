@@ -29,6 +29,7 @@
 //	queue.go           Queue: the entry for all sources
 //	pass.go            Pass: observe all games of the node
 //	reconcile_game.go  reconcileGame: observe one game and handle its findings
+//	local.go           the same without a read, if there is nothing to do
 //	engineaway.go      engineAbsence: how long the engine has not responded
 //	condition.go       the condition of a record, which follows the observations
 //	actions.go         actions, their delays and the queues of slow ones

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 const (
@@ -16,6 +18,9 @@ const (
 	engineTimeout = 15 * time.Second
 	// busyDelay is when to requeue a game on which an operation is in progress.
 	busyDelay = 500 * time.Millisecond
+	// otherNodeDelay is how long another node has for an operation on a game of this node before this
+	// node checks that the other one is present, and how often it does so.
+	otherNodeDelay = 2 * time.Second
 )
 
 // reconcileGame observes one game and handles its findings. It returns when to requeue
@@ -29,6 +34,9 @@ func (w *Worker) reconcileGame(ctx context.Context, gameID string) (requeueAfter
 		return busyDelay, nil
 	}
 	w.trackBackgroundStart(gameID, false)
+	if requeueAfter, isDone := w.reconcileLocally(ctx, gameID); isDone {
+		return requeueAfter, nil
+	}
 	o, err := w.observe(ctx, gameID)
 	if err != nil {
 		return 0, err
@@ -36,7 +44,10 @@ func (w *Worker) reconcileGame(ctx context.Context, gameID string) (requeueAfter
 	if o.OperationActive {
 		return busyDelay, nil
 	}
-	faults := []error{w.syncCondition(ctx, &o, w.detect(o))}
+	var faults []error
+	if !w.isAboutToStart(o) {
+		faults = append(faults, w.syncCondition(ctx, &o, w.detect(o)))
+	}
 	for _, f := range w.tracker.Record(gameID, w.detect(o), o.Now) {
 		delay, err := w.handleFinding(ctx, o, f)
 		faults = append(faults, err)
@@ -47,28 +58,40 @@ func (w *Worker) reconcileGame(ctx context.Context, gameID string) (requeueAfter
 	return requeueAfter, errors.Join(faults...)
 }
 
-// observe reads the state of one game. It reads the intent first and the engine last: an
+// isAboutToStart reports whether another node has just assigned an operation to this node. The
+// record names it later, unless it ends before: see lifecycle.Service.ActiveOperation.
+func (w *Worker) isAboutToStart(o drift.Observation) bool {
+	op := o.Intent.Current
+	if op == nil || op.Session != 0 || isOnOtherNode(o) {
+		return false
+	}
+	return !slices.ContainsFunc(w.tracker.ForGame(o.GameID), func(f drift.Finding) bool { return f.IntentRevision == o.IntentRevision })
+}
+
+// observe reads the state of one game. It reads intent and record first and the engine last: an
 // operation that starts in between changes the revision of the intent, so that actions
 // which depend on this observation are rejected.
 func (w *Worker) observe(ctx context.Context, gameID string) (drift.Observation, error) {
 	o := drift.Observation{GameID: gameID, Region: w.cfg.Region, Node: w.cfg.Node}
-	intent, err := w.deps.Intents.GetIntent(ctx, gameID)
+	intent, found, err := w.deps.Intents.GetIntentAndRecord(ctx, gameID)
 	if err != nil {
-		return o, fmt.Errorf("read the intent of %q: %w", gameID, err)
+		return o, fmt.Errorf("read intent and record of %q: %w", gameID, err)
 	}
+	w.addStored(ctx, &o, intent, found)
+	return o, w.addWriter(ctx, &o)
+}
+
+// addStored adds intent and record to an observation, and then what the engine and this daemon
+// have.
+func (w *Worker) addStored(ctx context.Context, o *drift.Observation, intent ports.VersionedIntent, found runtime.VersionedRecord) {
 	o.Intent, o.IntentRevision = intent.Intent, intent.Revision
-	found, err := w.deps.Records.GetVersioned(ctx, gameID)
-	switch {
-	case err == nil:
+	if found.Revision != 0 {
 		o.Record, o.RecordRevision = &found.Record, found.Revision
-	case !errors.Is(err, runtime.ErrNotFound):
-		return o, fmt.Errorf("read the record of %q: %w", gameID, err)
 	}
 	engineCtx, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
-	o.Containers, o.EngineError = w.deps.Engine.List(engineCtx, gameID)
-	w.addLocalState(&o)
-	return o, w.addWriter(ctx, &o)
+	o.Containers, o.EngineError = w.deps.Engine.List(engineCtx, o.GameID)
+	w.addLocalState(o)
 }
 
 // addLocalState adds the part of an observation that only this daemon has.

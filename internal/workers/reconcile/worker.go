@@ -25,8 +25,9 @@ type Remediator interface {
 	// and false if there is none.
 	ActiveOperation(gameID string) (runtime.OperationInProgress, bool)
 	// SetCondition writes the condition of the record if the stored one has the revision of
-	// seen, and returns the written record. It is fenced by the session of this daemon.
-	SetCondition(ctx context.Context, seen runtime.VersionedRecord, condition runtime.Condition) (runtime.VersionedRecord, error)
+	// seen and the intent has the revision, and returns the written record. intentRevision 0 is
+	// that of any intent. It is fenced by the session of this daemon.
+	SetCondition(ctx context.Context, seen runtime.VersionedRecord, intentRevision int64, condition runtime.Condition) (runtime.VersionedRecord, error)
 	// HasActive reports whether an operation on the game is in progress in this daemon.
 	HasActive(gameID string) bool
 }
