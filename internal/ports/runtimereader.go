@@ -52,6 +52,9 @@ type PageQuery struct {
 	// Local allows a list of Revision 0 at the revision of the store's cache, as
 	// GetLocal does.
 	Local bool
+	// MinRevision, if not 0, allows a list of Revision 0 at any revision from this one on. The
+	// caller has just read something else at it, so the store need not request the current one.
+	MinRevision int64
 	// After is the Next of the previous page. An empty one starts the list.
 	After string
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -40,11 +41,14 @@ type Options struct {
 type Store struct {
 	etcd   *etcd.Client
 	prefix string
+
+	mu     sync.Mutex
+	latest map[node.Ref]node.Reservations // the newest ones that were read or written; guarded by mu
 }
 
 // New returns a store. It sends no request. The caller closes the client.
 func New(client *clientv3.Client, opts Options) *Store {
-	s := &Store{prefix: familyOf(opts.Prefix), etcd: etcd.NewClient(client, etcd.Options{
+	s := &Store{prefix: familyOf(opts.Prefix), latest: map[node.Ref]node.Reservations{}, etcd: etcd.NewClient(client, etcd.Options{
 		CallTimeout:      cmp.Or(opts.CallTimeout, 3*time.Second),
 		OperationTimeout: cmp.Or(opts.OperationTimeout, 15*time.Second),
 		Logger:           opts.Logger,
@@ -66,20 +70,49 @@ func (s *Store) key(ref node.Ref) string {
 }
 
 // Reservations implements ports.ReservationStore.
-func (s *Store) Reservations(ctx context.Context, region, name string) ([]node.Reservations, error) {
+func (s *Store) Reservations(ctx context.Context, region, name string) ([]node.Reservations, int64, error) {
 	key, opts := s.regionKeys(region), []clientv3.OpOption{clientv3.WithPrefix()}
 	if name != "" {
 		key, opts = s.key(node.Ref{Region: region, Name: name}), nil
 	}
 	resp, err := s.etcd.Get(ctx, key, opts...)
 	if err != nil {
-		return nil, fmt.Errorf("read the reservations of region %q: %w", region, err)
+		return nil, 0, fmt.Errorf("read the reservations of region %q: %w", region, err)
 	}
 	var found []node.Reservations
 	for _, kv := range resp.Kvs {
 		found = append(found, s.decode(region, kv))
 	}
-	return found, nil
+	s.storeLatest(found)
+	return found, resp.Header.GetRevision(), nil
+}
+
+// ReservationsLocal implements ports.ReservationStore.
+func (s *Store) ReservationsLocal(ref node.Ref) (node.Reservations, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, isKnown := s.latest[ref]
+	return found.Clone(), isKnown
+}
+
+// storeLatest stores reservations that etcd has returned or written, unless newer ones are known.
+func (s *Store) storeLatest(nodes []node.Reservations) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, reserved := range nodes {
+		if reserved.Revision >= s.latest[reserved.Node].Revision {
+			s.latest[reserved.Node] = reserved.Clone()
+		}
+	}
+}
+
+// dropLatest drops what is known of nodes whose reservations have changed.
+func (s *Store) dropLatest(nodes []node.Reservations) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, reserved := range nodes {
+		delete(s.latest, reserved.Node)
+	}
 }
 
 // storedReservations is the value of a key.
@@ -131,11 +164,20 @@ func (s *Store) PutReservations(ctx context.Context, nodes []node.Reservations) 
 	} else {
 		err = etcd.WriteError(ctx, err)
 	}
+	if err != nil || !resp.Succeeded {
+		s.dropLatest(nodes)
+	}
 	switch {
 	case err != nil:
 		return fmt.Errorf("write the reservations of %d nodes: %w", len(nodes), err)
 	case !resp.Succeeded:
 		return fmt.Errorf("write the reservations of %d nodes: %w: another daemon has changed them", len(nodes), runtime.ErrConflict)
 	}
+	stored := make([]node.Reservations, len(nodes))
+	for i, reserved := range nodes {
+		stored[i] = reserved.Clone()
+		stored[i].Revision = resp.Header.GetRevision()
+	}
+	s.storeLatest(stored)
 	return nil
 }

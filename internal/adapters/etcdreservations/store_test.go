@@ -35,7 +35,7 @@ func reservation(operation string) node.Reservation {
 func TestReservationsOfARegion(t *testing.T) {
 	t.Parallel()
 	store, _ := newStore(t)
-	found, err := store.Reservations(t.Context(), "eu/1", "")
+	found, _, err := store.Reservations(t.Context(), "eu/1", "")
 	require.NoError(t, err)
 	require.Empty(t, found)
 
@@ -44,10 +44,10 @@ func TestReservationsOfARegion(t *testing.T) {
 	require.NoError(t, store.PutReservations(t.Context(), []node.Reservations{
 		{Node: one, Games: games}, {Node: two}, {Node: node.Ref{Region: "eu", Name: "1"}, Games: games},
 	}))
-	found, err = store.Reservations(t.Context(), "eu/1", "")
+	found, _, err = store.Reservations(t.Context(), "eu/1", "")
 	require.NoError(t, err)
 	require.Len(t, found, 2, "those of another region are not included")
-	found, err = store.Reservations(t.Context(), "eu/1", "a/1")
+	found, _, err = store.Reservations(t.Context(), "eu/1", "a/1")
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	require.Positive(t, found[0].Revision)
@@ -62,11 +62,11 @@ func TestPutReservationsCompares(t *testing.T) {
 	require.NoError(t, store.PutReservations(t.Context(), []node.Reservations{a}))
 	b.Games = map[string]node.Reservation{"g": reservation("op")}
 	require.ErrorIs(t, store.PutReservations(t.Context(), []node.Reservations{a, b}), runtime.ErrConflict)
-	found, err := store.Reservations(t.Context(), "eu", "b")
+	found, _, err := store.Reservations(t.Context(), "eu", "b")
 	require.NoError(t, err)
 	require.Empty(t, found)
 
-	found, err = store.Reservations(t.Context(), "eu", "a")
+	found, _, err = store.Reservations(t.Context(), "eu", "a")
 	require.NoError(t, err)
 	require.NoError(t, store.PutReservations(t.Context(), []node.Reservations{found[0], b}))
 	require.ErrorIs(t, store.PutReservations(t.Context(), found), runtime.ErrConflict, "the same games have another revision")
@@ -78,7 +78,7 @@ func TestCorruptReservations(t *testing.T) {
 	store, prefix := newStore(t)
 	_, err := etcdtest.InProcess(t).Put(t.Context(), prefix+"/reservations/eu/a", "?")
 	require.NoError(t, err)
-	found, err := store.Reservations(t.Context(), "eu", "")
+	found, _, err := store.Reservations(t.Context(), "eu", "")
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	var corrupt *runtime.CorruptError
@@ -115,7 +115,7 @@ func TestReservationsWithoutEtcd(t *testing.T) {
 	store, _ := newStore(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := store.Reservations(ctx, "eu", "")
+	_, _, err := store.Reservations(ctx, "eu", "")
 	require.Error(t, err)
 	require.Error(t, store.PutReservations(ctx, []node.Reservations{{Node: node.Ref{Region: "eu", Name: "a"}}}))
 }
@@ -230,7 +230,7 @@ func TestReleaserEndsReservations(t *testing.T) {
 		releaser.Release(id, "rejected") // of another request for the game, which has no reservation any more
 	}
 	require.Eventually(t, func() bool {
-		found, err := store.Reservations(t.Context(), "eu", "a")
+		found, _, err := store.Reservations(t.Context(), "eu", "a")
 		return err == nil && len(found) == 1 && len(found[0].Games) == 1
 	}, 30*time.Second, 10*time.Millisecond)
 }

@@ -114,6 +114,9 @@ func (s *Store) recordsOfList(ctx context.Context, query ports.PageQuery) *recor
 	switch r := s.reflector; {
 	case query.Revision != 0:
 		return r.cache.SnapshotAt(query.Revision, r.eventLog)
+	case !query.Local && query.MinRevision != 0 && r.cache.IsUsable() && r.waitUntilFresh(ctx, query.MinRevision):
+		s.counters.cachedReads.Add(1)
+		return r.cache.Snapshot()
 	case !query.Local:
 		return s.freshSnapshot(ctx)
 	default:

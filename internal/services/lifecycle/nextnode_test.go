@@ -96,7 +96,7 @@ func requireNoReservationIn(t *testing.T, n *nodetest.Node, region string) {
 	t.Helper()
 	store := etcdreservations.New(n.Config.Client, etcdreservations.Options{Prefix: n.Config.Prefix})
 	require.Eventually(t, func() bool {
-		found, err := store.Reservations(t.Context(), region, "")
+		found, _, err := store.Reservations(t.Context(), region, "")
 		require.NoError(t, err)
 		for _, r := range found {
 			if len(r.Games) > 0 {

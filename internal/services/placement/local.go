@@ -17,7 +17,7 @@ type localReservations struct {
 }
 
 // Reservations implements ports.ReservationStore.
-func (l *localReservations) Reservations(_ context.Context, region, name string) ([]node.Reservations, error) {
+func (l *localReservations) Reservations(_ context.Context, region, name string) ([]node.Reservations, int64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var found []node.Reservations
@@ -26,7 +26,15 @@ func (l *localReservations) Reservations(_ context.Context, region, name string)
 			found = append(found, r.Clone())
 		}
 	}
-	return found, nil
+	return found, 0, nil
+}
+
+// ReservationsLocal implements ports.ReservationStore.
+func (l *localReservations) ReservationsLocal(ref node.Ref) (node.Reservations, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	found, isKnown := l.byNode[ref]
+	return found.Clone(), isKnown
 }
 
 // PutReservations implements ports.ReservationStore.

@@ -90,6 +90,9 @@ type finishedOperation struct{ gameID, operationID string }
 // release ends the reservations of the operations on the node. It repeats that until it
 // succeeds or ctx ends.
 func release(ctx context.Context, store ports.ReservationStore, ref node.Ref, finished map[finishedOperation]bool) error {
+	if isReleased, err := releaseKnown(ctx, store, ref, finished); isReleased && err == nil {
+		return nil
+	}
 	for delay := minConflictDelay; ; delay = min(2*delay, maxConflictDelay) {
 		err := tryRelease(ctx, store, ref, finished)
 		if err == nil || errors.Is(err, runtime.ErrCorrupt) || errors.Is(err, runtime.ErrReadOnly) {
@@ -101,20 +104,40 @@ func release(ctx context.Context, store ports.ReservationStore, ref node.Ref, fi
 	}
 }
 
+// releaseKnown makes one attempt on the reservations as this daemon knows them: mostly it has
+// written them itself. isReleased is false if it knows nothing of the operations.
+func releaseKnown(ctx context.Context, store ports.ReservationStore, ref node.Ref, finished map[finishedOperation]bool) (isReleased bool, err error) {
+	reserved, isKnown := store.ReservationsLocal(ref)
+	if !isKnown || reserved.Fault != nil {
+		return false, nil //nolint:nilerr // the caller reads the reservations
+	}
+	next := withoutFinished(reserved, finished)
+	if count := len(reserved.Games) - len(next.Games); count < len(finished) { // the stored ones may be newer
+		return false, nil
+	}
+	return true, store.PutReservations(ctx, []node.Reservations{next})
+}
+
 func tryRelease(ctx context.Context, store ports.ReservationStore, ref node.Ref, finished map[finishedOperation]bool) error {
-	reserved, err := store.Reservations(ctx, ref.Region, ref.Name)
+	reserved, _, err := store.Reservations(ctx, ref.Region, ref.Name)
 	if err != nil || len(reserved) == 0 {
 		return err
 	}
 	if fault := reserved[0].Fault; fault != nil {
 		return fault
 	}
-	next := reserved[0].Clone()
-	maps.DeleteFunc(next.Games, func(gameID string, r node.Reservation) bool {
-		return finished[finishedOperation{gameID, r.Operation}]
-	})
+	next := withoutFinished(reserved[0], finished)
 	if len(next.Games) == len(reserved[0].Games) {
 		return nil
 	}
 	return store.PutReservations(ctx, []node.Reservations{next})
+}
+
+// withoutFinished returns a copy of the reservations without those of the operations.
+func withoutFinished(reserved node.Reservations, finished map[finishedOperation]bool) node.Reservations {
+	next := reserved.Clone()
+	maps.DeleteFunc(next.Games, func(gameID string, r node.Reservation) bool {
+		return finished[finishedOperation{gameID, r.Operation}]
+	})
+	return next
 }

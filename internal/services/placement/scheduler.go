@@ -273,7 +273,7 @@ type placedGame struct {
 // readRegion reads the reservations, and then the running games as of that revision or later. A
 // game whose reservation ended before is among the running games.
 func (s *Scheduler) readRegion(ctx context.Context, region string, nodes []node.Node) (*regionState, error) {
-	reservations, err := s.deps.Reservations.Reservations(ctx, region, "")
+	reservations, revision, err := s.deps.Reservations.Reservations(ctx, region, "")
 	if err != nil {
 		return nil, err
 	}
@@ -286,7 +286,7 @@ func (s *Scheduler) readRegion(ctx context.Context, region string, nodes []node.
 		return nil, err
 	}
 	ranges := RangesOf(nodes)
-	query := ports.PageQuery{Limit: ports.MaxPageLimit, RecordFilter: ports.RecordFilter{
+	query := ports.PageQuery{Limit: ports.MaxPageLimit, MinRevision: revision, RecordFilter: ports.RecordFilter{
 		HoldsPlace: true, Regions: []string{region},
 		// HoldsPlace implies these statuses. Their index spares a read of the removed games, which may be many.
 		Statuses: []runtime.Status{runtime.StatusRunning, runtime.StatusStopped},

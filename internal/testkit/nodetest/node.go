@@ -70,21 +70,23 @@ type Config struct {
 
 // Node is one node with all its parts.
 type Node struct {
-	t           *testing.T
-	Config      Config
-	Store       *etcdstore.Store
-	Engine      ports.Engine // as the node sees it
-	Member      *etcdmembers.Membership
-	Registry    *etcdmembers.Registry
-	Service     *lifecycle.Service
-	Placement   *placement.Scheduler
-	Health      *health.Worker
-	Queue       *reconcile.Queue // of Reconcile
-	Reconcile   *reconcile.Worker
-	Failover    *failover.Worker
-	events      *events.Worker
-	link        *faultLink
-	stopWorkers func() // does nothing if the workers do not run
+	t         *testing.T
+	Config    Config
+	Store     *etcdstore.Store
+	Engine    ports.Engine // as the node sees it
+	Member    *etcdmembers.Membership
+	Registry  *etcdmembers.Registry
+	Service   *lifecycle.Service
+	Placement *placement.Scheduler
+	// Reservations is the store of those that Placement makes.
+	Reservations *etcdreservations.Store
+	Health       *health.Worker
+	Queue        *reconcile.Queue // of Reconcile
+	Reconcile    *reconcile.Worker
+	Failover     *failover.Worker
+	events       *events.Worker
+	link         *faultLink
+	stopWorkers  func() // does nothing if the workers do not run
 }
 
 // New returns a node whose workers do nothing before Run. It removes everything that the
@@ -146,10 +148,10 @@ func (n *Node) openServices() {
 	}
 	var err error
 	queue := reconcile.NewQueue(n.Config.Clock)
-	reservations := etcdreservations.New(n.Config.Client, etcdreservations.Options{Prefix: n.Config.Prefix})
-	releaser := placement.NewReleaser(n.t.Context(), reservations, node.Ref{Region: n.Config.Region, Name: n.Config.Name}, nil)
+	n.Reservations = etcdreservations.New(n.Config.Client, etcdreservations.Options{Prefix: n.Config.Prefix})
+	releaser := placement.NewReleaser(n.t.Context(), n.Reservations, node.Ref{Region: n.Config.Region, Name: n.Config.Name}, nil)
 	n.t.Cleanup(releaser.Close)
-	n.Placement = placement.NewScheduler(placement.Dependencies{Records: n.Store, Operations: n.Store, Reservations: reservations})
+	n.Placement = placement.NewScheduler(placement.Dependencies{Records: n.Store, Operations: n.Store, Reservations: n.Reservations})
 	n.Service, err = lifecycle.New(n.t.Context(), lifecycle.Dependencies{
 		Records: n.Store, Intents: n.Store, Engine: n.Engine, Session: n.Member, Nodes: n.Registry, Prober: prober, Secrets: n.Config.Secrets,
 		Reservations: releaser, Queue: queue, Placer: &placement.Placer{Scheduler: n.Placement, Nodes: n.Registry},

@@ -32,11 +32,14 @@ func (w *Worker) loadSpecs(ctx context.Context, running []runtime.VersionedRecor
 	var gameIDs []string
 	for _, found := range running {
 		gameID := found.Record.GameID
-		if c, ok := w.specs[gameID]; ok && c.revision == found.Revision && c.age < maxSpecAge {
+		c, isCached := w.specs[gameID]
+		isExpired := isCached && c.age >= maxSpecAge
+		if isCached && c.revision == found.Revision && !isExpired {
 			c.age++
 			specs[gameID], cached[gameID] = c.spec, c
 			continue
-		} else if intent, _, isKnown := w.deps.Intents.GetIntentAndRecordLocal(gameID); isKnown && !(ok && c.age >= maxSpecAge) {
+		}
+		if intent, _, isKnown := w.deps.Intents.GetIntentAndRecordLocal(gameID); isKnown && !isExpired {
 			if intent.Intent.Current == nil {
 				specs[gameID], cached[gameID] = intent.Intent.Spec, cachedSpec{revision: found.Revision, spec: intent.Intent.Spec}
 			}

@@ -80,7 +80,7 @@ func TestManyGames(t *testing.T) {
 		}),
 	}, worker.Config{})
 	runUntilEnd(t, leader.Run)
-	measure("rollout", 40, func() {
+	measure("rollout", 20, func() {
 		started, err := service.Start(t.Context(), ports.RolloutRequest{Spec: rollout.Spec{Image: "game:1.0.1", MaxParallel: 16}})
 		require.NoError(t, err)
 		require.Eventually(t, func() bool {
@@ -95,7 +95,7 @@ func TestManyGames(t *testing.T) {
 	}, drain.Config{Region: "eu", Node: "n1"})
 	runUntilEnd(t, settings.Run)
 	runUntilEnd(t, drainer.Run)
-	measure("drain", 160, func() {
+	measure("drain", 40, func() {
 		ref := node.Ref{Region: "eu", Name: "n1"}
 		_, err := settings.StartDrain(t.Context(), ref, node.DrainOptions{Timeout: 10 * nodetest.Timeout}, ports.Origin{})
 		require.NoError(t, err)
