@@ -23,6 +23,8 @@
 //	executor.go            Executor: operations on the games of this node
 //	origin.go              Origin: actor, reason and operation id of a write
 //	pages.go               AllPages: iterates over the pages of a list
+//	snapshotreader.go      SnapshotReader: records that a store shares with its callers
+//	scan.go                ScanRecords: iterates over records without a copy of each
 //	auditlog.go            AuditLog: the record of mutations and denied requests
 //	validation.go          the Validate methods and the limits that they check
 package ports

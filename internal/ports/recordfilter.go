@@ -50,7 +50,10 @@ func FilterByNode(ref node.Ref, statuses ...runtime.Status) RecordFilter {
 }
 
 // Matches reports whether the record matches all members.
-func (f *RecordFilter) Matches(record runtime.RuntimeRecord) bool {
+func (f *RecordFilter) Matches(record runtime.RuntimeRecord) bool { return f.Selects(&record) }
+
+// Selects is Matches without a copy of the record.
+func (f *RecordFilter) Selects(record *runtime.RuntimeRecord) bool {
 	return matchesOne(f.Statuses, record.Status) &&
 		matchesOne(f.Regions, record.Region) &&
 		matchesOne(f.Nodes, record.Node) &&

@@ -42,22 +42,29 @@ func (s *Store) currentRevision(ctx context.Context) (int64, error) {
 }
 
 // cacheIsFresh waits until the cache can serve a linearizable read that started with the
-// call: it has reached etcd's revision. It returns false if etcd must be read instead.
+// call: it has reached etcd's revision. It returns false if etcd must be read instead, and counts that.
 func (s *Store) cacheIsFresh(ctx context.Context) bool {
 	if s.reflector == nil || ctx.Err() != nil {
 		return false
 	}
-	if !s.reflector.cache.IsUsable() {
+	isFresh := s.waitUntilFresh(ctx)
+	if !isFresh {
 		s.counters.fallbacks.Add(1)
+	}
+	return isFresh
+}
+
+// waitUntilFresh is cacheIsFresh for a store with a cache, without the count.
+func (s *Store) waitUntilFresh(ctx context.Context) bool {
+	if !s.reflector.cache.IsUsable() {
 		return false
 	}
 	revision, err := s.readIndexer.CurrentRevision(ctx)
-	if err == nil && s.reflector.waitUntilFresh(ctx, revision) {
-		s.counters.cachedReads.Add(1)
-		return true
+	if err != nil || !s.reflector.waitUntilFresh(ctx, revision) {
+		return false
 	}
-	s.counters.fallbacks.Add(1)
-	return false
+	s.counters.cachedReads.Add(1)
+	return true
 }
 
 // getFromCache reads one record from the cache, and returns runtime.ErrNotFound for none: at
@@ -91,26 +98,21 @@ func (s *Store) pageFromCache(ctx context.Context, query ports.PageQuery) (page 
 	if s.reflector == nil {
 		return ports.Page{}, false, nil
 	}
-	records := s.recordsOfList(ctx, query)
-	switch {
-	case records == nil:
+	records := s.recordsOfList(ctx, query, s.cacheIsFresh)
+	if records == nil {
 		return ports.Page{}, false, nil
-	case query.Order.IsZero():
-		page = records.Page(query)
-	default:
-		if page, err = records.SortedPage(query); err != nil {
-			return ports.Page{}, true, err
-		}
 	}
+	page, err = records.Page(query)
 	if page.Next != "" {
 		s.reflector.cache.Retain(records)
 	}
-	return page, true, nil
+	return page, true, err
 }
 
 // recordsOfList returns the records at the revision of a list, nil if only etcd can read them.
-// The pages after the first need no request to etcd: a revision does not change any more.
-func (s *Store) recordsOfList(ctx context.Context, query ports.PageQuery) *recordcache.Indexes {
+// The pages after the first need no request to etcd: a revision does not change any more. isFresh waits
+// until the cache can serve a linearizable read.
+func (s *Store) recordsOfList(ctx context.Context, query ports.PageQuery, isFresh func(context.Context) bool) *recordcache.Indexes {
 	switch r := s.reflector; {
 	case query.Revision != 0:
 		return r.cache.SnapshotAt(query.Revision, r.eventLog)
@@ -118,7 +120,10 @@ func (s *Store) recordsOfList(ctx context.Context, query ports.PageQuery) *recor
 		s.counters.cachedReads.Add(1)
 		return r.cache.Snapshot()
 	case !query.Local:
-		return s.freshSnapshot(ctx)
+		if !isFresh(ctx) {
+			return nil
+		}
+		return r.cache.Snapshot()
 	default:
 		records := r.cache.Snapshot()
 		if records == nil || !r.servedLocally.Reached(records.Revision) {

@@ -32,6 +32,7 @@
 //
 //	options.go store.go identity.go              Open, Close, the identity in /meta/schema
 //	get.go list.go state.go cached_read.go       reads
+//	snapshot.go                                  records of the cache, shared with callers
 //	update.go record_txn.go ambiguity.go cas.go  writes
 //	guard.go                                     guards of writes by hand against operations
 //	delete.go delete_txn.go epoch.go             deletions, and what inserts compare of them

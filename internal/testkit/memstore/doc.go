@@ -5,6 +5,7 @@
 //
 //	store.go    Store: versions of each record, log of changes
 //	read.go     reads and lists at any revision that is not compacted
+//	snapshot.go ports.SnapshotReader, and the pages of lists
 //	write.go    compare-and-swap writes, operation ids, ledger
 //	watch.go    watches: snapshot, changes, resync
 //	inspect.go  Revision, Info, Check

@@ -63,46 +63,17 @@ func (s *Store) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page
 	if err := query.Validate(); err != nil {
 		return ports.Page{}, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := ctx.Err(); err != nil {
+	read, err := s.ReadSnapshot(ctx, query)
+	if err != nil {
 		return ports.Page{}, err
 	}
-	page := ports.Page{Revision: cmp.Or(query.Revision, s.revision), Records: []runtime.VersionedRecord{}}
-	if err := s.checkRevision(page.Revision); err != nil {
+	shared, err := read.Page(query)
+	if err != nil {
 		return ports.Page{}, err
 	}
-	filter := ports.WatchOptions{RecordFilter: query.RecordFilter}
-	if !query.Order.IsZero() {
-		return s.sortedPage(query, page, s.matchingVersions(filter, page.Revision, ""))
-	}
-	found := s.matchingVersions(filter, page.Revision, query.After)
-	if len(found) > query.Limit {
-		found = found[:query.Limit]
-		page.Next = storeKey(found[query.Limit-1].record.GameID)
-	}
-	for _, v := range found {
-		page.Records = append(page.Records, v.toVersionedRecord())
-	}
-	return page, nil
-}
-
-// sortedPage returns a page of the versions, in the order of the query. mu must be held.
-func (s *Store) sortedPage(query ports.PageQuery, page ports.Page, found []*recordVersion) (ports.Page, error) {
-	slices.SortFunc(found, func(a, b *recordVersion) int { return query.Order.Compare(a.record, b.record) })
-	if query.After != "" {
-		last := slices.IndexFunc(found, func(v *recordVersion) bool { return storeKey(v.record.GameID) == query.After })
-		if last < 0 {
-			return ports.Page{}, &runtime.InvalidError{Field: "after", Reason: "is not the position after a page of this list"}
-		}
-		found = found[last+1:]
-	}
-	if len(found) > query.Limit {
-		found = found[:query.Limit]
-		page.Next = storeKey(found[query.Limit-1].record.GameID)
-	}
-	for _, v := range found {
-		page.Records = append(page.Records, v.toVersionedRecord())
+	page := ports.Page{Revision: read.Revision(), Records: make([]runtime.VersionedRecord, len(shared.Records)), Next: shared.Next}
+	for i, record := range shared.Records {
+		page.Records[i] = record.Clone()
 	}
 	return page, nil
 }

@@ -33,10 +33,16 @@ func testReadsEndWithContext(t *testing.T, _ Harness, s Store) {
 		"List":         func() error { _, err := s.List(ctx); return err },
 		"ListByStatus": func() error { _, err := s.ListByStatus(ctx, runtime.StatusRunning); return err },
 		"ListPage":     func() error { _, err := s.ListPage(ctx, ports.PageQuery{Limit: 1}); return err },
-		"History":      func() error { _, err := s.History(ctx, "a"); return err },
-		"Revision":     func() error { _, err := s.Revision(ctx); return err },
-		"Info":         func() error { _, err := s.Info(ctx); return err },
-		"Check":        func() error { _, err := s.Check(ctx, false); return err },
+		"ScanRecords": func() error {
+			for _, err := range ports.ScanRecords(ctx, s, ports.ScanQuery{}) {
+				return err
+			}
+			return nil
+		},
+		"History":  func() error { _, err := s.History(ctx, "a"); return err },
+		"Revision": func() error { _, err := s.Revision(ctx); return err },
+		"Info":     func() error { _, err := s.Info(ctx); return err },
+		"Check":    func() error { _, err := s.Check(ctx, false); return err },
 	} {
 		require.ErrorIs(t, call(), context.Canceled, method)
 	}

@@ -14,7 +14,7 @@
 //
 //	store.go storetest.go       Store, Harness, Run
 //	fixtures.go                 records, inputs, game ids
-//	reads.go localreads.go pages.go ledger.go inspections.go
+//	reads.go localreads.go pages.go scans.go ledger.go inspections.go
 //	upserts.go puts.go transitions.go rejections.go gameids.go
 //	operationids.go fences.go races.go contexts.go
 //	watchreader.go              reads and checks one stream of events

@@ -190,6 +190,9 @@ func testReadsShareNothing(t *testing.T, _ Harness, s Store) {
 
 func testListsShareNothing(t *testing.T, _ Harness, s Store) {
 	want := StoppedRecord("a")
+	want.Labels = map[string]string{"env": "prod"}
+	want.Ports = []runtime.Port{{Name: "game", Protocol: "udp", Host: "10.0.0.1", Port: 7777}}
+	want.NodeLostAt = timePtrAt(4)
 	putRecord(t, s, want)
 	for range 2 {
 		all, err := s.List(t.Context())
@@ -212,9 +215,18 @@ func testListsShareNothing(t *testing.T, _ Harness, s Store) {
 // mutate overwrites the record and the times that it points to.
 func mutate(r *runtime.RuntimeRecord) {
 	r.GameID, r.Region = "mutated", "mutated"
-	for _, at := range []*time.Time{r.StartedAt, r.StoppedAt, r.RemovedAt} {
+	for _, at := range []*time.Time{r.StartedAt, r.StoppedAt, r.RemovedAt, r.HealthSince, r.NodeLostAt} {
 		if at != nil {
 			*at = TimeAt(999)
 		}
+	}
+	for key := range r.Labels {
+		r.Labels[key] = "mutated"
+	}
+	for i := range r.Ports {
+		r.Ports[i].Host = "mutated"
+	}
+	if r.Operation != nil {
+		r.Operation.ID = "mutated"
 	}
 }

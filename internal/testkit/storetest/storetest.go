@@ -91,6 +91,7 @@ func Run(t *testing.T, h Harness) {
 		{"operation id", operationIDTests(h)},
 		{"fence", fenceTests(h)},
 		{"page", pageTests()},
+		{"scan", scanTests()},
 		{"metadata", metadataTests()},
 		{"ledger", ledgerTests()},
 		{"race", raceTests()},

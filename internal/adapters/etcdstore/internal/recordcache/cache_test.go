@@ -54,8 +54,11 @@ func newCache(t *testing.T) *recordcache.Cache {
 
 func discard([]recordcache.Change, int64) {}
 
-func gamesOf(page ports.Page) []string {
+func gamesOf(page ports.Page, err error) []string {
 	ids := []string{}
+	if err != nil {
+		panic(err)
+	}
 	for _, rec := range page.Records {
 		ids = append(ids, rec.Record.GameID)
 	}
@@ -117,8 +120,8 @@ func TestPagesContinueAfterTheLastRecord(t *testing.T) {
 	var corrupt []*runtime.CorruptError
 	query := ports.PageQuery{Limit: 10, RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{runtime.StatusRunning}}}
 	for {
-		page := records.Page(query)
-		games, corrupt = append(games, gamesOf(page)...), append(corrupt, page.Corrupt...)
+		page, err := records.Page(query)
+		games, corrupt = append(games, gamesOf(page, err)...), append(corrupt, page.Corrupt...)
 		if page.Next == "" {
 			break
 		}
@@ -244,4 +247,19 @@ func TestOperationsOfAnotherHistoryExcludeNothing(t *testing.T) {
 	require.Equal(t, "op-after", current.LastWrite.OperationID)
 	require.False(t, cache.ExcludesOperation(current, "op-after"))
 	require.False(t, cache.ExcludesOperation(current, "op-other"), "its earlier writes are not known")
+}
+
+func TestContentsIdentifyTheRecords(t *testing.T) {
+	t.Parallel()
+	cache := recordcache.New(keys)
+	cache.Fill(recordcache.NewIndexes())
+	cache.Apply([]*clientv3.Event{put(kvOf(t, "a", runtime.StatusRunning, "n", 5))}, 5, discard)
+	first := cache.Snapshot()
+	require.True(t, first.Contents() == cache.Snapshot().Contents())
+	cache.Apply(nil, 6, discard)
+	later := cache.Snapshot()
+	require.EqualValues(t, 6, later.Revision)
+	require.True(t, first.Contents() == later.Contents(), "no record has changed")
+	cache.Apply([]*clientv3.Event{put(kvOf(t, "a", runtime.StatusStopped, "n", 7))}, 7, discard)
+	require.False(t, first.Contents() == cache.Snapshot().Contents())
 }

@@ -10,6 +10,7 @@
 //	slot_hints.go      a fast way to the record of a key
 //	scan.go            the smallest part of an index that contains what a filter selects
 //	query.go           pages and lists from Indexes
+//	clone_slab.go      copies of records for callers
 //	snapshots.go       records at the revision of a list in progress
 //	pending_writes.go  records that are newer than the watch
 //	operation_history.go  operation ids of recent writes

@@ -70,7 +70,8 @@ func TestPagesOfAnyFilter(t *testing.T) {
 			continue
 		}
 		snapshot := cache.Snapshot()
-		all := snapshot.Page(ports.PageQuery{Limit: ports.MaxPageLimit})
+		all, err := snapshot.Page(ports.PageQuery{Limit: ports.MaxPageLimit})
+		require.NoError(t, err)
 		for _, filter := range filters {
 			want := []string{}
 			for _, v := range all.Records {
@@ -88,8 +89,8 @@ func TestPagesOfAnyFilter(t *testing.T) {
 func listGames(records *recordcache.Indexes, query ports.PageQuery) []string {
 	games := []string{}
 	for {
-		page := records.Page(query)
-		games = append(games, gamesOf(page)...)
+		page, err := records.Page(query)
+		games = append(games, gamesOf(page, err)...)
 		if page.Next == "" {
 			return games
 		}
@@ -151,7 +152,10 @@ func BenchmarkList(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				page := records.Page(query)
+				page, err := records.Page(query)
+				if err != nil {
+					b.Fatal(err)
+				}
 				b.ReportMetric(float64(len(page.Records)), "records")
 			}
 		})
@@ -170,11 +174,53 @@ func BenchmarkSortedPage(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/limit=%d", order, limit), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := records.SortedPage(query); err != nil {
+					if _, err := records.Page(query); err != nil {
 						b.Fatal(err)
 					}
 				}
 			})
 		}
 	}
+}
+
+// BenchmarkListAll copies 100 000 records, and shares them.
+func BenchmarkListAll(b *testing.B) {
+	records := recordcache.NewIndexes()
+	for n := range 100_000 {
+		kv := kvOfGame(b, n)
+		records.AddAll(keys, []*mvccpb.KeyValue{kv})
+	}
+	b.Run("copied", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if found, _ := records.List(""); len(found) != records.Len() {
+				b.Fatal(len(found))
+			}
+		}
+	})
+	b.Run("shared", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			found := 0
+			for range records.Records(&ports.RecordFilter{}) {
+				found++
+			}
+			if found != records.Len() {
+				b.Fatal(found)
+			}
+		}
+	})
+}
+
+// kvOfGame returns the n-th of many running games without labels.
+func kvOfGame(t testing.TB, n int) *mvccpb.KeyValue {
+	t.Helper()
+	record := runtime.RuntimeRecord{
+		GameID: fmt.Sprintf("game-%07d", n), Status: runtime.StatusRunning, Region: "eu", Node: fmt.Sprint("n", n%100), CreatedAt: start, LastOpAt: start, StartedAt: &start,
+		CurrentContainerID: fmt.Sprintf("%064d", n), CurrentImageRef: "registry.example/games/engine:1.4.2", EngineEndpoint: "http://10.0.0.1:7777", StatePath: fmt.Sprint("/var/lib/games/", n),
+		Condition: runtime.Condition{Health: runtime.HealthHealthy, HealthSince: &start},
+	}
+	value, err := layout.EncodeRecord(layout.StoredRecord{RuntimeRecord: record})
+	require.NoError(t, err)
+	return &mvccpb.KeyValue{Key: []byte(keys.Record(record.GameID)), Value: []byte(value), CreateRevision: 1, ModRevision: int64(n + 1)}
 }

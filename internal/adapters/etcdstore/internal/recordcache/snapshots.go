@@ -87,6 +87,9 @@ func (c *Cache) snapshotBefore(revision int64, log *EventLog) (*Indexes, []Chang
 	if !isCovered || revision > c.live.Revision {
 		return nil, nil
 	}
+	if len(changes) == 0 && c.snapshotCache != nil {
+		return c.snapshotCache.withRevision(revision), nil
+	}
 	records := c.live.clone()
 	records.Revision = revision
 	return records, changes
