@@ -109,6 +109,10 @@ func TestPasswordOfAServerIsNotPrinted(t *testing.T) {
 // unavailableStore is the store of a daemon that responds but has lost its etcd.
 type unavailableStore struct{ httpserver.Store }
 
+func (unavailableStore) ReadSnapshot(context.Context, ports.PageQuery) (ports.RecordSnapshot, error) {
+	return nil, nil
+}
+
 func (unavailableStore) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
 	return ports.Page{}, fmt.Errorf("read from etcd: %w", runtime.ErrUnavailable)
 }

@@ -58,6 +58,10 @@ type compactingStore struct {
 	times int
 }
 
+func (*compactingStore) ReadSnapshot(context.Context, ports.PageQuery) (ports.RecordSnapshot, error) {
+	return nil, nil
+}
+
 func (f *compactingStore) ListPage(ctx context.Context, query ports.PageQuery) (ports.Page, error) {
 	if query.Revision != 0 && f.times > 0 {
 		f.times--

@@ -28,6 +28,10 @@ var corruptErrors = []*runtime.CorruptError{
 	{Key: "/runtimes/%zz", Reason: "is no key of a game"},
 }
 
+func (*corruptStore) ReadSnapshot(context.Context, ports.PageQuery) (ports.RecordSnapshot, error) {
+	return nil, nil
+}
+
 func (s *corruptStore) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
 	return ports.Page{Revision: 7, Records: []runtime.VersionedRecord{{Record: recordOf("b"), Revision: 5}}, Corrupt: corruptErrors}, nil
 }

@@ -25,6 +25,7 @@
 // Handlers:
 //
 //	runtimes.go    list, get, history
+//	shared_lists.go  lists whose records are encoded once for all callers
 //	put.go         PUT of a record, with its conditional headers
 //	set_status.go  one transition
 //	delete.go      DELETE of a removed game

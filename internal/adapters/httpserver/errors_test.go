@@ -34,6 +34,10 @@ func (s *failingStore) GetVersioned(context.Context, string) (runtime.VersionedR
 	return runtime.VersionedRecord{}, s.err
 }
 
+func (*failingStore) ReadSnapshot(context.Context, ports.PageQuery) (ports.RecordSnapshot, error) {
+	return nil, nil
+}
+
 func (s *failingStore) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
 	return ports.Page{}, s.err
 }

@@ -36,6 +36,10 @@ func (p panickingStore) Check(context.Context, bool) (ports.CheckReport, error) 
 }
 
 // ListPage returns a record that cannot be encoded as JSON.
+func (panickingStore) ReadSnapshot(context.Context, ports.PageQuery) (ports.RecordSnapshot, error) {
+	return nil, nil
+}
+
 func (panickingStore) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
 	record := recordOf("g")
 	record.CreatedAt = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -47,7 +47,14 @@ func (s *Server) listRuntimes(w http.ResponseWriter, r *http.Request, in *listIn
 	if in.Stores == storesAll {
 		return s.listAllStores(w, r, in)
 	}
-	body, err := s.listOwnStore(r.Context(), in)
+	query, err := s.pageQuery(r.Context(), in)
+	if err != nil {
+		return err
+	}
+	if isServed, err := s.listShared(w, r, query); isServed || err != nil {
+		return err
+	}
+	body, err := s.listPage(r.Context(), query)
 	if err != nil {
 		return err
 	}
@@ -56,32 +63,50 @@ func (s *Server) listRuntimes(w http.ResponseWriter, r *http.Request, in *listIn
 
 // listOwnStore returns one page of the daemon's own store.
 func (s *Server) listOwnStore(ctx context.Context, in *listInput) (api.Page, error) {
-	filter, err := in.filter()
+	query, err := s.pageQuery(ctx, in)
 	if err != nil {
 		return api.Page{}, err
+	}
+	return s.listPage(ctx, query)
+}
+
+// pageQuery returns the query of a list of the daemon's own store.
+func (s *Server) pageQuery(ctx context.Context, in *listInput) (ports.PageQuery, error) {
+	filter, err := in.filter()
+	if err != nil {
+		return ports.PageQuery{}, err
 	}
 	filter.Visible = callers.Of(ctx).Visible()
 	order, err := ports.ParseRecordOrder(in.Sort)
 	if err != nil {
-		return api.Page{}, err
+		return ports.PageQuery{}, err
 	}
 	query := ports.PageQuery{RecordFilter: filter, Order: order, Limit: in.Limit, Revision: in.Revision, Local: in.Consistency == local}
-	storeID := s.store.ID()
 	if in.Continue != "" {
-		if err := pagetoken.Apply(storeID, in.Continue, &query); err != nil {
-			return api.Page{}, problem.BadRequest("query.continue", "%v; restart the list without it", err)
+		if err := pagetoken.Apply(s.store.ID(), in.Continue, &query); err != nil {
+			return ports.PageQuery{}, problem.BadRequest("query.continue", "%v; restart the list without it", err)
 		}
 	}
+	return query, nil
+}
+
+// listPage returns the page of a query.
+func (s *Server) listPage(ctx context.Context, query ports.PageQuery) (api.Page, error) {
 	page, err := s.store.ListPage(ctx, query)
 	if err != nil {
 		return api.Page{}, err
 	}
-	page.Regions = s.regionsAt(callers.Of(ctx), in.Regions, page.Revision, query.Local)
+	return s.pageBody(ctx, query, page), nil
+}
+
+// pageBody returns the page of a query as the API has it.
+func (s *Server) pageBody(ctx context.Context, query ports.PageQuery, page ports.Page) api.Page {
+	page.Regions = s.regionsAt(callers.Of(ctx), query.Regions, page.Revision, query.Local)
 	body := api.PageFrom(page)
 	if page.Next != "" {
-		body.Continue = pagetoken.New(storeID, query, page)
+		body.Continue = pagetoken.New(s.store.ID(), query, page)
 	}
-	return body, nil
+	return body
 }
 
 type getInput struct {

@@ -16,6 +16,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/connlimit"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/eventdetails"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/limit"
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/listcache"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/problem"
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/stream"
 	"galaxy/rtmanager/internal/domain/node"
@@ -46,6 +47,7 @@ type Server struct {
 	router  router
 	metrics *metrics
 	events  *stream.EventCache
+	lists   *listcache.Cache
 	// eventDetails completes the events of games.
 	eventDetails *eventdetails.Source
 	origins      *http.CrossOriginProtection
@@ -98,6 +100,7 @@ func New(store Store, cfg Config) (*Server, error) {
 		running:      lifetime.New(context.Background()),
 		limits:       newCallerLimits(cfg, metrics),
 		events:       stream.NewEventCache(),
+		lists:        listcache.New(listcache.DefaultMaxBytes),
 		eventDetails: eventdetails.New(store, cfg.Intents),
 		checks:       checkHistory{lastOK: map[string]time.Time{}},
 		closing:      make(chan struct{}),

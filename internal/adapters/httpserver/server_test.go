@@ -41,6 +41,10 @@ func (unavailableStore) Info(context.Context) (ports.StoreInfo, error) {
 	return ports.StoreInfo{}, runtime.ErrUnavailable
 }
 
+func (unavailableStore) ReadSnapshot(context.Context, ports.PageQuery) (ports.RecordSnapshot, error) {
+	return nil, nil
+}
+
 func (unavailableStore) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
 	return ports.Page{}, runtime.ErrUnavailable
 }

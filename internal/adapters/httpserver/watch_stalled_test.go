@@ -70,6 +70,10 @@ func TestIdleTimeIsNotWriteTime(t *testing.T) {
 // largePageStore is a store whose pages fill every buffer between server and client.
 type largePageStore struct{ *memstore.Store }
 
+func (largePageStore) ReadSnapshot(context.Context, ports.PageQuery) (ports.RecordSnapshot, error) {
+	return nil, nil
+}
+
 func (largePageStore) ListPage(context.Context, ports.PageQuery) (ports.Page, error) {
 	record := recordOf("g")
 	record.StatePath = strings.Repeat("x", 60<<10)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -93,15 +94,13 @@ func (s *Store) checkRevision(revision int64) error {
 // matchingVersions returns the versions at the revision that match the filter and whose
 // keys sort after the given one, in the order of the keys. mu must be held.
 func (s *Store) matchingVersions(filter ports.WatchOptions, revision int64, after string) []*recordVersion {
+	games := slices.SortedFunc(maps.Values(s.games), func(a, b *gameHistory) int { return cmp.Compare(a.key, b.key) })
 	var found []*recordVersion
-	for _, g := range s.games {
-		if v := g.versionAt(revision); v != nil && g.key > after && matchesRecord(filter, v.record) {
+	for _, g := range games {
+		if v := g.versionAt(revision); v != nil && g.key > after && filter.Selects(v.record) {
 			found = append(found, v)
 		}
 	}
-	slices.SortFunc(found, func(a, b *recordVersion) int {
-		return cmp.Compare(storeKey(a.record.GameID), storeKey(b.record.GameID))
-	})
 	return found
 }
 

@@ -8,6 +8,7 @@ package compress
 import (
 	"compress/gzip"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/klauspost/compress/gzhttp"
@@ -31,6 +32,33 @@ func Handler(next http.Handler) http.Handler {
 		panic("compress: " + err.Error()) // the options are constant
 	}
 	return wrap(next)
+}
+
+// IsAccepted reports whether Handler compresses a large response to the request, for a handler that has
+// a compressed response already: it sets Content-Encoding itself.
+func IsAccepted(r *http.Request) bool {
+	if r.Method == http.MethodHead {
+		return false
+	}
+	for coding := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		name, parameters, _ := strings.Cut(coding, ";")
+		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			return isPositive(parameters)
+		}
+	}
+	return false
+}
+
+// isPositive reports whether the parameters of a coding have no quality, or one above 0.
+func isPositive(parameters string) bool {
+	for parameter := range strings.SplitSeq(parameters, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(parameter), "=")
+		if strings.EqualFold(name, "q") {
+			quality, err := strconv.ParseFloat(value, 64)
+			return err == nil && quality > 0
+		}
+	}
+	return true
 }
 
 // PlainETags returns the entity tags of an If-None-Match as if no response had been compressed.

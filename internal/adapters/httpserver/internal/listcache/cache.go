@@ -1,0 +1,144 @@
+package listcache
+
+import (
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
+)
+
+// DefaultMaxBytes is enough for the lists of about 200 000 records.
+const DefaultMaxBytes = 128 << 20
+
+// maxGenerations bounds the snapshots whose pages are kept. A snapshot keeps records in memory that have
+// been replaced since.
+const maxGenerations = 4
+
+// Cache keeps the JSON of records and pages while lists ask for them. It is safe for concurrent use.
+type Cache struct {
+	maxBytes int
+
+	mu          sync.Mutex
+	bytes       int                                 // of batches, chunks and pages, about
+	positions   map[*runtime.RuntimeRecord]position // where the JSON of a record is
+	batches     map[*batch]struct{}
+	chunks      map[chunkKey]*chunk
+	generations []*generation // the most recently used one is the last
+	isExpiring  bool          // expire is going to run
+	encoded     int64         // records that were encoded
+	compressed  int64         // chunks that were compressed
+}
+
+// generation is the pages of the snapshots with the same records.
+type generation struct {
+	contents any
+	pages    map[string]*pageEntry // by queryKey
+}
+
+// pageEntry is a page that one caller builds and the others wait for.
+type pageEntry struct {
+	build  func() (*Page, error)
+	built  *Page // nil before the end of build
+	usedAt time.Time
+}
+
+// New returns an empty cache, which drops entries that are in excess of maxBytes.
+func New(maxBytes int) *Cache {
+	return &Cache{
+		maxBytes: maxBytes, positions: map[*runtime.RuntimeRecord]position{}, batches: map[*batch]struct{}{}, chunks: map[chunkKey]*chunk{},
+	}
+}
+
+// Stats is the work that a Cache has done, and its size.
+type Stats struct {
+	// EncodedRecords and CompressedChunks count since New.
+	EncodedRecords, CompressedChunks int64
+	// Records is the number of records whose JSON is kept, Pages that of pages.
+	Records, Pages int
+	// Bytes is the memory that the cache uses, about.
+	Bytes int
+}
+
+// Stats returns the current state.
+func (c *Cache) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	stats := Stats{EncodedRecords: c.encoded, CompressedChunks: c.compressed, Records: len(c.positions), Bytes: c.bytes}
+	for _, g := range c.generations {
+		stats.Pages += len(g.pages)
+	}
+	return stats
+}
+
+// Page returns the page of the query. The query must be valid. The errors are those of
+// RecordSnapshot.Page, and that of a record that cannot be encoded.
+func (c *Cache) Page(snapshot ports.RecordSnapshot, query ports.PageQuery) (*Page, error) {
+	if query.Visible != nil { // which differs between callers
+		return c.buildPage(snapshot, query)
+	}
+	key, err := queryKey(&query)
+	if err != nil {
+		return nil, err
+	}
+	contents := snapshot.Contents()
+	c.mu.Lock()
+	generation := c.useGeneration(contents)
+	entry := generation.pages[key]
+	if entry == nil {
+		entry = &pageEntry{build: sync.OnceValues(func() (*Page, error) { return c.buildPage(snapshot, query) })}
+		generation.pages[key] = entry
+		c.scheduleExpiry()
+	}
+	entry.usedAt = time.Now()
+	c.mu.Unlock()
+
+	page, err := entry.build()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch isKept := generation.pages[key] == entry; {
+	case err != nil && isKept:
+		delete(generation.pages, key)
+	case err == nil && isKept && entry.built == nil:
+		entry.built = page
+		c.addBytes(page.size())
+	}
+	return page, err
+}
+
+// queryKey returns a text that is equal only for queries with the same pages of one snapshot.
+func queryKey(query *ports.PageQuery) (string, error) {
+	filter := query.RecordFilter
+	filter.Labels = runtime.LabelSelector{} // whose members have no JSON
+	key, err := json.Marshal(filter)
+	return fmt.Sprintf("%s %q %s %d %q", key, query.Labels.String(), query.Order, query.Limit, query.After), err
+}
+
+// useGeneration returns the pages of the contents, which become the most recently used ones. mu must be
+// held.
+func (c *Cache) useGeneration(contents any) *generation {
+	last := len(c.generations) - 1
+	for i, g := range c.generations {
+		if g.contents == contents {
+			copy(c.generations[i:], c.generations[i+1:])
+			c.generations[last] = g
+			return g
+		}
+	}
+	if len(c.generations) == maxGenerations {
+		c.dropGeneration(0)
+	}
+	g := &generation{contents: contents, pages: map[string]*pageEntry{}}
+	c.generations = append(c.generations, g)
+	return g
+}
+
+// addBytes counts memory and drops entries if there is too much. mu must be held.
+func (c *Cache) addBytes(n int) {
+	c.bytes += n
+	if c.bytes > c.maxBytes {
+		c.evict()
+	}
+}
