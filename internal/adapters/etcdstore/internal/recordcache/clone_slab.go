@@ -25,11 +25,11 @@ func (s *cloneSlab) clone(target, record *runtime.RuntimeRecord, rest int) {
 	*target = *record
 	for _, at := range [...]**time.Time{&target.StartedAt, &target.StoppedAt, &target.RemovedAt, &target.HealthSince, &target.NodeLostAt} {
 		if *at != nil {
-			*at = place(&s.times, **at, rest)
+			*at = copyInto(&s.times, **at, rest)
 		}
 	}
 	if record.Operation != nil {
-		target.Operation = place(&s.operations, *record.Operation, rest)
+		target.Operation = copyInto(&s.operations, *record.Operation, rest)
 	}
 	if record.Labels != nil {
 		target.Labels = maps.Clone(record.Labels)
@@ -45,8 +45,8 @@ func (s *cloneSlab) clone(target, record *runtime.RuntimeRecord, rest int) {
 	}
 }
 
-// place returns a copy of the value in the slab.
-func place[T any](slab *[]T, value T, rest int) *T {
+// copyInto returns a copy of the value in the slab.
+func copyInto[T any](slab *[]T, value T, rest int) *T {
 	if len(*slab) == 0 {
 		*slab = make([]T, max(1, min(rest, maxSlab)))
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // maxBatchRecords is how many records a batch has at most. Its text is about the size of one write to a
-// connection. It lives as long as lists ask for any of its records.
+// connection. A batch is kept as long as lists use any of its records.
 const maxBatchRecords = 128
 
 // batch is the JSON of records that were encoded together, in their order.

@@ -94,7 +94,7 @@ const (
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 // WriteTo implements io.WriterTo.
-func (b *Body) WriteTo(w io.Writer) (written int64, err error) {
+func (b *Body) WriteTo(w io.Writer) (total int64, err error) {
 	memory, _ := buffers.Get().(*[bufferSize]byte)
 	defer buffers.Put(memory)
 	buffer := memory[:0]
@@ -102,7 +102,7 @@ func (b *Body) WriteTo(w io.Writer) (written int64, err error) {
 		if err == nil && len(data) > 0 {
 			n := 0
 			n, err = w.Write(data)
-			written += int64(n)
+			total += int64(n)
 		}
 	}
 	for _, part := range b.parts {
@@ -117,5 +117,5 @@ func (b *Body) WriteTo(w io.Writer) (written int64, err error) {
 		}
 	}
 	write(buffer)
-	return written, err
+	return total, err
 }

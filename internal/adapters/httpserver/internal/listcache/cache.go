@@ -17,7 +17,7 @@ const DefaultMaxBytes = 128 << 20
 // been replaced since.
 const maxGenerations = 4
 
-// Cache keeps the JSON of records and pages while lists ask for them. It is safe for concurrent use.
+// Cache keeps the JSON of records and pages while lists use them. It is safe for concurrent use.
 type Cache struct {
 	maxBytes int
 

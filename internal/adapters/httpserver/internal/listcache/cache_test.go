@@ -46,12 +46,12 @@ func bodies(t testing.TB, page *listcache.Page, envelope api.Page) (plain, decom
 	document := api.Encode(envelope)
 	write := func(body *listcache.Body, err error) []byte {
 		require.NoError(t, err)
-		var written bytes.Buffer
-		n, err := body.WriteTo(&written)
+		var output bytes.Buffer
+		n, err := body.WriteTo(&output)
 		require.NoError(t, err)
 		require.EqualValues(t, body.Len(), n)
-		require.Equal(t, body.Len(), written.Len())
-		return written.Bytes()
+		require.Equal(t, body.Len(), output.Len())
+		return output.Bytes()
 	}
 	plain = string(write(page.Body(document)))
 	reader, err := gzip.NewReader(bytes.NewReader(write(page.CompressedBody(document))))

@@ -55,9 +55,9 @@ func (c *Cache) evict() {
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Or(a.usedAt.Compare(b.usedAt), cmp.Compare(b.bytes, a.bytes)) })
 	var before time.Time
-	for left := c.bytes; len(entries) > 0 && left > c.maxBytes/4*3; entries = entries[1:] {
+	for remaining := c.bytes; len(entries) > 0 && remaining > c.maxBytes/4*3; entries = entries[1:] {
 		before = entries[0].usedAt.Add(1)
-		left -= entries[0].bytes
+		remaining -= entries[0].bytes
 	}
 	c.dropPagesBefore(before) // no page refers to a batch that was used later
 	c.dropTextBefore(before)

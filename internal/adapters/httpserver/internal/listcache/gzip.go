@@ -10,13 +10,13 @@ import (
 )
 
 // deflated is a part of a gzip stream that was compressed alone: whole blocks of RFC 1951 that end at a
-// byte, none of which is marked as the last one.
+// byte. None is marked as the last one.
 type deflated struct {
 	data []byte
 	sum  checksum // of the text
 }
 
-// writers keeps compressors, each of which has more than 100 KB.
+// writers keeps compressors, which have more than 100 KB each.
 var writers = sync.Pool{New: func() any {
 	w, err := flate.NewWriter(nil, flate.BestSpeed)
 	if err != nil {
