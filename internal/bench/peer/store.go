@@ -34,7 +34,7 @@ func (g *game) DeepCopyObject() runtime.Object { return g.clone() }
 
 func (g *game) clone() *game {
 	copied := *g
-	copied.ObjectMeta = *g.ObjectMeta.DeepCopy()
+	g.DeepCopyInto(&copied.ObjectMeta) // promoted from ObjectMeta
 	return &copied
 }
 
