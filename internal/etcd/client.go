@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -32,6 +33,7 @@ type Client struct {
 	// Raw is the etcd client, for requests that must not be retried.
 	Raw *clientv3.Client
 
+	plain   *kv // see plainKV
 	opts    Options
 	network Network // nil for a client without a measured network
 	// Reads and writes differ: a slow disk delays writes only.
@@ -47,7 +49,7 @@ func NewClient(raw *clientv3.Client, opts Options) *Client {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	c := &Client{Raw: raw, opts: opts, network: networkOf(raw)}
+	c := &Client{Raw: raw, plain: plainKV(raw), opts: opts, network: networkOf(raw)}
 	c.reads.floor, c.writes.floor = opts.CallTimeout, opts.CallTimeout
 	return c
 }
@@ -99,11 +101,15 @@ func (c *Client) Revision(ctx context.Context, key string) (int64, error) {
 	return resp.Header.GetRevision(), c.CheckCluster(resp.Header.GetClusterId())
 }
 
-// ReadTxnIf makes the reads of then if the compare succeeds, and those of otherwise if it
-// fails, in one linearizable transaction with retries.
-func (c *Client) ReadTxnIf(ctx context.Context, compare clientv3.Cmp, then, otherwise []clientv3.Op) (*clientv3.TxnResponse, error) {
+// ReadOps makes the reads in one linearizable transaction, with retries.
+func (c *Client) ReadOps(ctx context.Context, gets []*pb.RequestOp) (*clientv3.TxnResponse, error) {
+	return c.ReadIf(ctx, &pb.TxnRequest{Success: gets})
+}
+
+// ReadIf sends a linearizable transaction that only compares and reads, with retries.
+func (c *Client) ReadIf(ctx context.Context, txn *pb.TxnRequest) (*clientv3.TxnResponse, error) {
 	return RetryRead(ctx, c, func(ctx context.Context) (*clientv3.TxnResponse, error) {
-		return c.Raw.Txn(ctx).If(compare).Then(then...).Else(otherwise...).Commit()
+		return c.SendTxn(ctx, txn)
 	})
 }
 

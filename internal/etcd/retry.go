@@ -98,26 +98,26 @@ const noLeaderTimeout = 10 * time.Second
 
 // Backoff delays the tries of one request, each longer than the one before.
 type Backoff struct {
-	delays  *backoff.ExponentialBackOff
+	delays  *backoff.ExponentialBackOff // nil before the first delay: most requests need none
 	started time.Time
 }
 
 // NewBackoff returns a backoff whose first delay is the shortest.
-func NewBackoff() Backoff {
-	delays := backoff.NewExponentialBackOff()
-	delays.InitialInterval = minRetryDelay
-	delays.MaxInterval = maxRetryDelay
-	return Backoff{delays: delays, started: time.Now()}
-}
+func NewBackoff() *Backoff { return &Backoff{started: time.Now()} }
 
 // Wait waits for the next delay. It returns false at once when ctx ends.
-func (b Backoff) Wait(ctx context.Context) bool {
+func (b *Backoff) Wait(ctx context.Context) bool {
+	if b.delays == nil {
+		b.delays = backoff.NewExponentialBackOff()
+		b.delays.InitialInterval = minRetryDelay
+		b.delays.MaxInterval = maxRetryDelay
+	}
 	return wait.For(ctx, b.delays.NextBackOff()) == nil
 }
 
 // WaitAfter is Wait after a try with the error. It also returns false if the error is that of a
 // member without a leader and the request has lasted for 10 s.
-func (b Backoff) WaitAfter(ctx context.Context, failure error) bool {
+func (b *Backoff) WaitAfter(ctx context.Context, failure error) bool {
 	if errors.Is(failure, rpctypes.ErrNoLeader) && time.Since(b.started) >= noLeaderTimeout {
 		return false
 	}

@@ -22,7 +22,7 @@ const firstKeepaliveTimeout = 3 * time.Second
 func (p *Pool) newClient(ctx context.Context) *clientv3.Client {
 	r := router{p}
 	c := clientv3.NewCtxClient(ctx)
-	c.KV = clientv3.NewKVFromKVClient(pb.NewKVClient(r), c)
+	c.KV = etcd.NewKV(pb.NewKVClient(r), c)
 	c.Lease = clientv3.NewLeaseFromLeaseClient(pb.NewLeaseClient(r), c, firstKeepaliveTimeout)
 	c.Watcher = clientv3.NewWatchFromWatchClient(pb.NewWatchClient(r), c)
 	c.Cluster = clientv3.NewClusterFromClusterClient(pb.NewClusterClient(r), c)

@@ -61,7 +61,7 @@ func newGuardedKV(server *etcdserver.EtcdServer, calls *gate, client *clientv3.C
 		}
 	}
 	guarded := newGuardedServer(gatedKV{v3rpc.NewQuotaKVServer(server), calls}, isReadOnly, hasLeader, isStopping)
-	return clientv3.NewKVFromKVClient(newKVClient(guarded), client)
+	return etcd.NewKV(newKVClient(guarded), client)
 }
 
 // check returns the error of a request that the member cannot serve now. isLocal reports

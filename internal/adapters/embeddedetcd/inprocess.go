@@ -11,6 +11,8 @@ import (
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
 	"go.etcd.io/etcd/server/v3/proxy/grpcproxy/adapter"
 	"google.golang.org/grpc"
+
+	"galaxy/rtmanager/internal/etcd"
 )
 
 // InProcess returns a client that calls the server without a network. closeAndWait closes
@@ -28,7 +30,7 @@ func InProcess(server *etcdserver.EtcdServer) (client *clientv3.Client, closeAnd
 // newInProcess returns an in-process client whose calls pass the gate.
 func newInProcess(server *etcdserver.EtcdServer, g *gate) *clientv3.Client {
 	client := v3client.New(server)
-	client.KV = clientv3.NewKVFromKVClient(newKVClient(gatedKV{v3rpc.NewQuotaKVServer(server), g}), client)
+	client.KV = etcd.NewKV(newKVClient(gatedKV{v3rpc.NewQuotaKVServer(server), g}), client)
 	client.Watcher = clientv3.NewWatchFromWatchClient(adapter.WatchServerToWatchClient(gatedWatch{v3rpc.NewWatchServer(server), g}), client)
 	maintenance := gatedMaintenance{v3rpc.NewMaintenanceServer(server, nil), g}
 	client.Maintenance = clientv3.NewMaintenanceFromMaintenanceClient(adapter.MaintenanceServerToMaintenanceClient(maintenance), client)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/batcher"
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -106,21 +108,23 @@ func (s *Store) newConditionTxn(input ports.ConditionInput, base *layout.Record)
 	if err != nil {
 		return nil, err
 	}
-	key := s.keys.Record(input.GameID)
+	key := []byte(s.keys.Record(input.GameID))
 	t.Game = input.GameID
-	t.If = []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(key), "=", base.ModRevision)}
-	t.Then = []clientv3.Op{clientv3.OpPut(key, value)}
-	t.Else = []clientv3.Op{clientv3.OpGet(key)}
+	t.Request = &pb.TxnRequest{
+		Compare: []*pb.Compare{etcd.CompareModRevision(key, base.ModRevision)},
+		Success: []*pb.RequestOp{etcd.PutOp(key, value)},
+		Failure: []*pb.RequestOp{etcd.GetOp(key, nil)},
+	}
 	t.Bytes = len(value) + 2*(len(key)+perKeyOverhead)
 	if fence := input.Fence; fence != nil {
-		t.If = append(t.If, compareFence(*fence))
-		t.Else = append(t.Else, clientv3.OpGet(fence.Key, clientv3.WithKeysOnly()))
+		t.Request.Compare = append(t.Request.Compare, compareFence(*fence))
+		t.Request.Failure = append(t.Request.Failure, etcd.GetKeyOp([]byte(fence.Key)))
 		t.Bytes += 2 * (len(fence.Key) + perKeyOverhead)
 	}
 	if input.IfIntentRevision != 0 {
-		intent := s.keys.Intent(input.GameID)
-		t.If = append(t.If, clientv3.Compare(clientv3.ModRevision(intent), "=", input.IfIntentRevision))
-		t.Else = append(t.Else, clientv3.OpGet(intent, clientv3.WithKeysOnly()))
+		intent := []byte(s.keys.Intent(input.GameID))
+		t.Request.Compare = append(t.Request.Compare, etcd.CompareModRevision(intent, input.IfIntentRevision))
+		t.Request.Failure = append(t.Request.Failure, etcd.GetKeyOp(intent))
 		t.Bytes += 2 * (len(intent) + perKeyOverhead)
 	}
 	return t, nil

@@ -4,13 +4,14 @@ import (
 	"context"
 	"slices"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/batcher"
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/domain/operation"
-	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -26,9 +27,11 @@ type deleteTxn struct {
 	store *Store
 	input ports.DeleteInput
 	base  deletionState
-	// gameOps and gameBytes are Then and Bytes without the operations of the base.
-	gameOps   []clientv3.Op
+	// gameOps and gameBytes are the operations and Bytes without those of the base. The first one
+	// puts the deletion epoch.
+	gameOps   []*pb.RequestOp
 	gameBytes int
+	reads     []*pb.RequestOp // of the state
 }
 
 var _ casTxn[deletionState, struct{}] = (*deleteTxn)(nil)
@@ -54,23 +57,23 @@ func (s *Store) newDeleteTxn(input ports.DeleteInput) *deleteTxn {
 	keys, gameID := s.keys, input.GameID
 	t := &deleteTxn{store: s, input: input}
 	t.Game, t.SharedKey = gameID, keys.DeletionEpoch(gameID)
-	t.Then = []clientv3.Op{
-		clientv3.OpPut(t.SharedKey, ""), // the first, for withoutEpoch
-		clientv3.OpDelete(keys.Record(gameID)),
-		clientv3.OpDelete(keys.LedgerOf(gameID), clientv3.WithPrefix()),
-		clientv3.OpDelete(keys.Intent(gameID)),
-		clientv3.OpDelete(keys.GameSecret(gameID)),
+	ofGame := keys.OfGame(gameID)
+	t.gameOps = []*pb.RequestOp{
+		etcd.PutOp([]byte(t.SharedKey), nil),
+		etcd.DeleteOp(ofGame.Record, nil),
+		etcd.DeleteOp(ofGame.Ledger, ofGame.LedgerEnd),
+		etcd.DeleteOp([]byte(keys.Intent(gameID)), nil),
+		etcd.DeleteOp([]byte(keys.GameSecret(gameID)), nil),
 	}
-	for _, status := range runtime.Statuses() { // also index keys that are wrong
-		t.Then = append(t.Then, clientv3.OpDelete(keys.StatusIndexKey(status, gameID)))
+	for _, index := range ofGame.StatusIndex { // also index keys that are wrong
+		t.gameOps = append(t.gameOps, etcd.DeleteOp(index, nil))
 	}
-	t.Else = []clientv3.Op{clientv3.OpGet(keys.Record(gameID)), clientv3.OpGet(keys.Intent(gameID))}
-	t.Bytes = txnKeyCount * (len(keys.Record(gameID)) + perKeyOverhead)
+	t.reads = []*pb.RequestOp{etcd.GetOp(ofGame.Record, nil), etcd.GetOp([]byte(keys.Intent(gameID)), nil)}
+	t.gameBytes = txnKeyCount * (len(ofGame.Record) + perKeyOverhead)
 	if input.Fence != nil {
-		t.Else = append(t.Else, clientv3.OpGet(input.Fence.Key, clientv3.WithKeysOnly()))
-		t.Bytes += 2 * len(input.Fence.Key)
+		t.reads = append(t.reads, etcd.GetKeyOp([]byte(input.Fence.Key)))
+		t.gameBytes += 2 * len(input.Fence.Key)
 	}
-	t.gameOps, t.gameBytes = t.Then, t.Bytes
 	return t
 }
 
@@ -78,19 +81,19 @@ func (s *Store) newDeleteTxn(input ports.DeleteInput) *deleteTxn {
 func (t *deleteTxn) withBase(base deletionState) *deleteTxn {
 	next := *t
 	next.base = base
-	next.Then, next.Bytes = slices.Clip(t.gameOps), t.gameBytes
+	next.Request, next.Bytes = &pb.TxnRequest{Success: slices.Clone(t.gameOps), Failure: t.reads}, t.gameBytes
 	for _, id := range base.operationIDs {
 		key := t.store.keys.OperationIDKey(id, t.Game)
-		next.Then = append(next.Then, clientv3.OpDelete(key))
+		next.Request.Success = append(next.Request.Success, etcd.DeleteOp([]byte(key), nil))
 		next.Bytes += len(key) + perKeyOverhead
 	}
-	next.If = []clientv3.Cmp{
-		clientv3.Compare(clientv3.ModRevision(t.store.keys.Record(t.Game)), "=", base.recordRevision()),
-		clientv3.Compare(clientv3.ModRevision(t.store.keys.Intent(t.Game)), "=", base.intentRevision),
+	next.Request.Compare = []*pb.Compare{
+		etcd.CompareModRevision([]byte(t.store.keys.Record(t.Game)), base.recordRevision()),
+		etcd.CompareModRevision([]byte(t.store.keys.Intent(t.Game)), base.intentRevision),
 		t.store.compareSchema(),
 	}
 	if t.input.Fence != nil {
-		next.If = append(next.If, compareFence(*t.input.Fence))
+		next.Request.Compare = append(next.Request.Compare, compareFence(*t.input.Fence))
 	}
 	return &next
 }
@@ -102,7 +105,8 @@ func (t *deleteTxn) withBase(base deletionState) *deleteTxn {
 // a single member rejects writes, and another one may execute the try earlier.
 func (t *deleteTxn) withoutEpoch() *deleteTxn {
 	next := *t
-	next.Then, next.SharedKey = t.Then[1:], ""
+	next.Request = &pb.TxnRequest{Compare: t.Request.GetCompare(), Success: t.Request.GetSuccess()[1:], Failure: t.Request.GetFailure()}
+	next.SharedKey = ""
 	return &next
 }
 
@@ -119,7 +123,7 @@ func (t *deleteTxn) send(ctx context.Context) (*clientv3.TxnResponse, error) {
 func (t *deleteTxn) resultOf(*clientv3.TxnResponse) struct{} { return struct{}{} }
 
 func (t *deleteTxn) readState(ctx context.Context) (deletionState, error) {
-	resp, err := t.store.etcd.ReadTxn(ctx, t.Else...)
+	resp, err := t.store.etcd.ReadOps(ctx, t.reads)
 	if err != nil {
 		return deletionState{}, err
 	}

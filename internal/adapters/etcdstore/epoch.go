@@ -1,8 +1,9 @@
 package etcdstore
 
 import (
-	"go.etcd.io/etcd/api/v3/etcdserverpb"
-	clientv3 "go.etcd.io/etcd/client/v3"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+
+	"galaxy/rtmanager/internal/etcd"
 )
 
 // A deletion epoch is a key whose revision is that of the latest deletion of a game of its
@@ -19,17 +20,17 @@ import (
 
 // compareDeletionEpoch compares that no game of the game's bucket was deleted after the
 // revision.
-func (s *Store) compareDeletionEpoch(gameID string, revision int64) clientv3.Cmp {
-	return clientv3.Compare(clientv3.ModRevision(s.keys.DeletionEpoch(gameID)), "<", revision+1)
+func (s *Store) compareDeletionEpoch(gameID string, revision int64) *pb.Compare {
+	return etcd.CompareNotModifiedSince([]byte(s.keys.DeletionEpoch(gameID)), nil, revision)
 }
 
 // getDeletionEpoch reads what decodeDeletionEpoch decodes.
-func (s *Store) getDeletionEpoch(gameID string) clientv3.Op {
-	return clientv3.OpGet(s.keys.DeletionEpoch(gameID), clientv3.WithKeysOnly())
+func (s *Store) getDeletionEpoch(gameID string) *pb.RequestOp {
+	return etcd.GetKeyOp([]byte(s.keys.DeletionEpoch(gameID)))
 }
 
 // decodeDeletionEpoch returns the revision of a deletion epoch, 0 if there was no deletion.
-func decodeDeletionEpoch(resp *etcdserverpb.ResponseOp) int64 {
+func decodeDeletionEpoch(resp *pb.ResponseOp) int64 {
 	if kvs := resp.GetResponseRange().GetKvs(); len(kvs) > 0 {
 		return kvs[0].GetModRevision()
 	}

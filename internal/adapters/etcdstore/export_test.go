@@ -38,7 +38,7 @@ func (s *Store) PutIntoCache(rec runtime.RuntimeRecord) {
 	if err != nil {
 		panic(err)
 	}
-	kv.Value = []byte(value)
+	kv.Value = value
 	s.applyToCache(&clientv3.Event{Type: clientv3.EventTypePut, Kv: kv})
 }
 

@@ -106,9 +106,9 @@ func loadedKeys(b *testing.B, prefix string, i int) []clientv3.Op {
 	value, err := layout.EncodeRecord(layout.StoredRecord{RuntimeRecord: rec, LastWrite: write})
 	require.NoError(b, err)
 	return []clientv3.Op{
-		clientv3.OpPut(keys.Record(game), value),
+		clientv3.OpPut(keys.Record(game), string(value)),
 		clientv3.OpPut(keys.StatusIndexKey(rec.Status, game), rec.CurrentContainerID),
-		clientv3.OpPut(keys.LedgerEntry(game, 1), value[:200]),
+		clientv3.OpPut(keys.LedgerEntry(game, 1), string(value[:200])),
 	}
 }
 

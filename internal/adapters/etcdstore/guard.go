@@ -1,24 +1,25 @@
 package etcdstore
 
 import (
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
-	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
 )
 
 // appendGuard appends the compare of the guard, if there is one. An operation in
 // progress has a key in the index of its node, which a compare can test without a read.
-func (t *recordTxn) appendGuard(compares []clientv3.Cmp) []clientv3.Cmp {
+func (t *recordTxn) appendGuard(compares []*pb.Compare) []*pb.Compare {
 	keys, gameID := t.store.keys, t.mutation.gameID
 	switch t.guard {
 	case ports.GuardNoIntent:
-		return append(compares, clientv3.Compare(clientv3.CreateRevision(keys.Intent(gameID)), "=", 0))
+		return append(compares, etcd.CompareCreateRevision([]byte(keys.Intent(gameID)), 0))
 	case ports.GuardNoOperation:
 		ref := t.guardedNode()
-		return append(compares, clientv3.Compare(clientv3.CreateRevision(keys.OperationIndexKey(ref.Region, ref.Name, gameID)), "=", 0))
+		return append(compares, etcd.CompareCreateRevision([]byte(keys.OperationIndexKey(ref.Region, ref.Name, gameID)), 0))
 	default:
 		return compares
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -80,8 +81,8 @@ func (s *Store) checkPrefix(ctx context.Context) error {
 
 // compareSchema compares that etcd has this store. Without it, an insert of a new etcd that
 // has taken the place of the store's would pass.
-func (s *Store) compareSchema() clientv3.Cmp {
-	return clientv3.Compare(clientv3.Value(s.keys.Schema()), "=", s.schema)
+func (s *Store) compareSchema() *pb.Compare {
+	return etcd.CompareValue([]byte(s.keys.Schema()), []byte(s.schema))
 }
 
 // checkSchema returns runtime.ErrIncompatible unless etcd has this store.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -28,7 +29,8 @@ type intentTxn struct {
 	ifRevision int64 // of the replaced intent; 0 for none
 	fences     []node.Fence
 	writeID    string
-	value      string // contains writeID
+	value      string          // contains writeID
+	reads      []*pb.RequestOp // of the state
 	// usesReserve means that the write has space on a full disk.
 	usesReserve bool
 	// seenRevision is a revision that etcd had reached before the first try.
@@ -52,12 +54,12 @@ func (i intentState) revision() int64 { return i.kv.GetModRevision() }
 func (s *Store) newIntentTxn(ctx context.Context, intent operation.Intent, replaces ports.IntentVersion, fences []node.Fence) (*intentTxn, error) {
 	t := &intentTxn{store: s, ifRevision: replaces.Revision, fences: fences, writeID: uuid.NewString(), seenRevision: s.cachedRevision()}
 	t.Game = intent.GameID
-	t.Else = []clientv3.Op{clientv3.OpGet(t.key())}
+	t.reads = []*pb.RequestOp{etcd.GetOp([]byte(t.key()), nil)}
 	for _, fence := range fences {
-		t.Else = append(t.Else, clientv3.OpGet(fence.Key, clientv3.WithKeysOnly()))
+		t.reads = append(t.reads, etcd.GetKeyOp([]byte(fence.Key)))
 	}
 	if t.isInsert() {
-		t.Else = append(t.Else, s.getDeletionEpoch(t.Game))
+		t.reads = append(t.reads, s.getDeletionEpoch(t.Game))
 	}
 	replaced, err := t.loadReplaced(ctx, replaces)
 	if err != nil {
@@ -67,15 +69,15 @@ func (s *Store) newIntentTxn(ctx context.Context, intent operation.Intent, repla
 		return nil, err
 	}
 	t.usesReserve = len(fences) > 0 && endsOperation(intent, replaced.ActiveOperation())
-	t.Then = append([]clientv3.Op{clientv3.OpPut(t.key(), t.value)},
+	then := append([]*pb.RequestOp{etcd.PutOp([]byte(t.key()), []byte(t.value))},
 		s.keys.UpdateOperationIndex(intent.GameID, replaced.ActiveOperation(), intent.Current)...)
-	t.Then = append(t.Then, s.keys.UpdateOperationIDs(replaced.ToIntent(), intent)...)
-	t.If = t.compares()
+	then = append(then, s.keys.UpdateOperationIDs(replaced.ToIntent(), intent)...)
+	t.Request = &pb.TxnRequest{Compare: t.compares(), Success: then, Failure: t.reads}
 	return t, nil
 }
 
-func (t *intentTxn) compares() []clientv3.Cmp {
-	compares := []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(t.key()), "=", t.ifRevision), t.store.compareSchema()}
+func (t *intentTxn) compares() []*pb.Compare {
+	compares := []*pb.Compare{etcd.CompareModRevision([]byte(t.key()), t.ifRevision), t.store.compareSchema()}
 	for _, fence := range t.fences {
 		compares = append(compares, compareFence(fence))
 	}
@@ -90,7 +92,7 @@ func (t *intentTxn) compares() []clientv3.Cmp {
 func (t *intentTxn) withSeenRevision(revision int64) *intentTxn {
 	next := *t
 	next.seenRevision = revision
-	next.If = next.compares()
+	next.Request = &pb.TxnRequest{Compare: next.compares(), Success: t.Request.GetSuccess(), Failure: t.Request.GetFailure()}
 	return &next
 }
 
@@ -143,7 +145,7 @@ func endsOperation(intent operation.Intent, replaced *operation.Operation) bool 
 func (t *intentTxn) resultOf(resp *clientv3.TxnResponse) int64 { return resp.Header.GetRevision() }
 
 func (t *intentTxn) readState(ctx context.Context) (intentState, error) {
-	resp, err := t.store.etcd.ReadTxn(ctx, t.Else...)
+	resp, err := t.store.etcd.ReadOps(ctx, t.reads)
 	if err != nil {
 		return intentState{}, err
 	}

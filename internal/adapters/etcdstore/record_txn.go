@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/batcher"
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/recordcache"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
@@ -24,6 +26,8 @@ type recordTxn struct {
 	base     gameState
 	record   layout.StoredRecord  // the new one
 	guard    ports.OperationGuard // that of the mutation for this base
+	keys     layout.GameKeys
+	local    *recordcache.LocalWrite // nil if the cache does not expect the write
 }
 
 var _ casTxn[gameState, runtime.VersionedRecord] = (*recordTxn)(nil)
@@ -59,35 +63,37 @@ func (s *Store) newRecordTxn(m mutation, base gameState) (*recordTxn, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &recordTxn{store: s, mutation: m, base: base, record: stored, guard: m.guard.Resolve(base.runtimeRecord())}
+	t := &recordTxn{store: s, mutation: m, base: base, record: stored, guard: m.guard.Resolve(base.runtimeRecord()), keys: s.keys.OfGame(m.gameID)}
 	t.Game = m.gameID
-	t.If = t.compares()
-	t.Then = make([]clientv3.Op, 0, 4)
+	then := make([]*pb.RequestOp, 0, 4)
 	if base.record != nil && before.Status != after.Status {
-		t.Then = append(t.Then, clientv3.OpDelete(s.keys.StatusIndexKey(before.Status, m.gameID)))
+		then = append(then, etcd.DeleteOp(t.keys.StatusIndexKey(before.Status), nil))
 	}
-	t.Then = append(t.Then,
-		clientv3.OpPut(s.keys.Record(m.gameID), recordValue),
-		clientv3.OpPut(s.keys.StatusIndexKey(after.Status, m.gameID), after.CurrentContainerID),
-		clientv3.OpPut(s.keys.LedgerEntry(m.gameID, seq), entryValue),
+	then = append(then,
+		etcd.PutOp(t.keys.Record, recordValue),
+		etcd.PutOp(t.keys.StatusIndexKey(after.Status), []byte(after.CurrentContainerID)),
+		etcd.PutOp(t.keys.LedgerEntry(seq), entryValue),
 	)
-	t.Else = t.getsOfState()
+	otherwise := t.getsOfState()
 	if m.fence != nil {
-		t.Else = append(t.Else, clientv3.OpGet(m.fence.Key, clientv3.WithKeysOnly()))
+		otherwise = append(otherwise, etcd.GetKeyOp([]byte(m.fence.Key)))
 	}
 	if t.guard != ports.GuardNone {
-		t.Else = append(t.Else, clientv3.OpGet(s.keys.Intent(m.gameID)))
+		otherwise = append(otherwise, etcd.GetOp([]byte(s.keys.Intent(m.gameID)), nil))
 	}
+	t.Request = &pb.TxnRequest{Compare: t.compares(), Success: then, Failure: otherwise}
 	t.Bytes = t.estimateBytes(len(recordValue)+len(entryValue), before, after)
+	if s.reflector != nil {
+		t.local = s.reflector.cache.StartWrite(stored, recordValue)
+	}
 	return t, nil
 }
 
 // compares returns the compares of the transaction, at most eight.
-func (t *recordTxn) compares() []clientv3.Cmp {
-	keys, gameID := t.store.keys, t.mutation.gameID
-	compares := make([]clientv3.Cmp, 0, 8) // etcd's compares are large: one allocation
-	compares = append(compares, clientv3.Compare(clientv3.ModRevision(keys.Record(gameID)), "=", t.base.recordRevision()))
-	compares = keys.CompareStatusIndex(compares, gameID, t.base.record)
+func (t *recordTxn) compares() []*pb.Compare {
+	compares := make([]*pb.Compare, 0, 8)
+	compares = append(compares, etcd.CompareModRevision(t.keys.Record, t.base.recordRevision()))
+	compares = t.keys.CompareStatusIndex(compares, t.base.record)
 	if t.base.record == nil {
 		// The absence of the record alone would hold a second time after the record that an
 		// earlier try inserted is deleted. The deletion epoch shows a deletion by a store, and the
@@ -97,8 +103,8 @@ func (t *recordTxn) compares() []clientv3.Cmp {
 		if t.base.isLedgerUnread {
 			newest = 0
 		}
-		compares = append(compares, clientv3.Compare(clientv3.ModRevision(keys.LedgerOf(gameID)), "<", newest+1).WithPrefix(),
-			t.store.compareDeletionEpoch(gameID, t.base.revision))
+		compares = append(compares, etcd.CompareNotModifiedSince(t.keys.Ledger, t.keys.LedgerEnd, newest),
+			t.store.compareDeletionEpoch(t.mutation.gameID, t.base.revision))
 	}
 	if t.mutation.fence != nil {
 		compares = append(compares, compareFence(*t.mutation.fence))
@@ -114,7 +120,7 @@ const (
 )
 
 func (t *recordTxn) estimateBytes(values int, before, after runtime.RuntimeRecord) int {
-	bytes := values + txnKeyCount*(len(t.store.keys.Record(t.mutation.gameID))+perKeyOverhead) +
+	bytes := values + txnKeyCount*(len(t.keys.Record)+perKeyOverhead) +
 		len(before.CurrentContainerID) + len(after.CurrentContainerID)
 	if t.mutation.fence != nil {
 		bytes += 2 * len(t.mutation.fence.Key)
@@ -149,17 +155,29 @@ func (t *recordTxn) endsGame() bool {
 // resultOf also passes the record to the cache.
 func (t *recordTxn) resultOf(resp *clientv3.TxnResponse) runtime.VersionedRecord {
 	revision := resp.Header.GetRevision()
-	stored := layout.Record{StoredRecord: t.record, CreateRevision: revision, ModRevision: revision}
+	created := revision
 	if t.base.record != nil {
-		stored.CreateRevision = t.base.record.CreateRevision
+		created = t.base.record.CreateRevision
 	}
-	stored.RuntimeRecord = stored.Clone() // it contains the caller's pointers
+	if t.local != nil {
+		write := t.local
+		t.local = nil
+		return t.store.reflector.cache.FinishWrite(write, created, revision).Versioned()
+	}
+	stored := layout.Record{StoredRecord: t.record, CreateRevision: created, ModRevision: revision}
 	t.store.cacheWrite(&stored)
 	return stored.Versioned()
 }
 
+// close ends a transaction that is not sent any more.
+func (t *recordTxn) close() {
+	if t.local != nil {
+		t.store.reflector.cache.AbandonWrite(t.local)
+	}
+}
+
 func (t *recordTxn) readState(ctx context.Context) (gameState, error) {
-	resp, err := t.store.etcd.ReadTxn(ctx, t.getsOfState()...)
+	resp, err := t.store.etcd.ReadOps(ctx, t.getsOfState())
 	if err != nil {
 		return gameState{}, err
 	}
@@ -167,8 +185,8 @@ func (t *recordTxn) readState(ctx context.Context) (gameState, error) {
 }
 
 // getsOfState returns the reads whose responses decodeState decodes.
-func (t *recordTxn) getsOfState() []clientv3.Op {
-	gets := t.store.getsOfState(t.mutation.gameID)
+func (t *recordTxn) getsOfState() []*pb.RequestOp {
+	gets := append(make([]*pb.RequestOp, 0, 5), getsOfState(&t.keys)...)
 	if t.base.record == nil {
 		gets = append(gets, t.store.getDeletionEpoch(t.mutation.gameID))
 	}
@@ -188,7 +206,10 @@ func (t *recordTxn) isBase(state gameState) bool { return state.isUnchangedSince
 // explainFailedCompare checks the fence and the guard, whose keys the response has, and the
 // index keys.
 func (t *recordTxn) explainFailedCompare(ctx context.Context, resp *clientv3.TxnResponse) error {
-	extra := resp.Responses[len(t.getsOfState()):]
+	extra := resp.Responses[len(getsOfState(&t.keys)):]
+	if t.base.record == nil {
+		extra = extra[1:] // the deletion epoch
+	}
 	if fence := t.mutation.fence; fence != nil {
 		if err := checkFence(*fence, extra[0].GetResponseRange().GetKvs()); err != nil {
 			return err

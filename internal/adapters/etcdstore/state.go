@@ -5,10 +5,12 @@ import (
 	"context"
 	"slices"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 )
 
 // gameState is a game's record and ledger at one revision.
@@ -40,7 +42,8 @@ func (s *Store) readRecord(ctx context.Context, gameID string) (gameState, error
 
 // readRecordAndLedger reads a game's record and ledger in one linearizable transaction.
 func (s *Store) readRecordAndLedger(ctx context.Context, gameID string) (gameState, error) {
-	resp, err := s.etcd.ReadTxn(ctx, s.getsOfState(gameID)...)
+	keys := s.keys.OfGame(gameID)
+	resp, err := s.etcd.ReadOps(ctx, getsOfState(&keys))
 	if err != nil {
 		return gameState{}, err
 	}
@@ -48,19 +51,18 @@ func (s *Store) readRecordAndLedger(ctx context.Context, gameID string) (gameSta
 }
 
 // getsOfState returns the reads whose responses decodeState decodes.
-func (s *Store) getsOfState(gameID string) []clientv3.Op {
-	return []clientv3.Op{
-		clientv3.OpGet(s.keys.Record(gameID)),
-		clientv3.OpGet(s.keys.LedgerOf(gameID), clientv3.WithPrefix()),
-	}
+func getsOfState(keys *layout.GameKeys) []*pb.RequestOp {
+	return []*pb.RequestOp{etcd.GetOp(keys.Record, nil), etcd.GetOp(keys.Ledger, keys.LedgerEnd)}
 }
 
 // readRecordOrLedger reads a game's record, and its ledger only if there is no record, in one
 // linearizable transaction.
 func (s *Store) readRecordOrLedger(ctx context.Context, gameID string) (gameState, error) {
-	key := s.keys.Record(gameID)
-	resp, err := s.etcd.ReadTxnIf(ctx, clientv3.Compare(clientv3.CreateRevision(key), ">", 0),
-		[]clientv3.Op{clientv3.OpGet(key)}, s.getsOfState(gameID))
+	keys := s.keys.OfGame(gameID)
+	gets := getsOfState(&keys)
+	resp, err := s.etcd.ReadIf(ctx, &pb.TxnRequest{
+		Compare: []*pb.Compare{etcd.CompareCreateRevision(keys.Record, 0)}, Success: gets, Failure: gets[:1],
+	})
 	if err != nil {
 		return gameState{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"galaxy/rtmanager/internal/adapters/etcdstore/internal/batcher"
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/recordcache"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -83,4 +84,16 @@ type counters struct {
 	cachedReads, fallbacks         atomic.Int64 // reads served from the cache, and from etcd instead
 	consistencyChecks, differences atomic.Int64 // of the cache with etcd
 	replays                        atomic.Int64 // streams that read changes from etcd
+}
+
+// BatchStats are the write requests of a store since Open.
+type BatchStats = batcher.Stats
+
+// BatchStats returns how many writes each request to etcd had; zero with NoGroupCommit. It may be
+// called at any time, also after Close.
+func (s *Store) BatchStats() BatchStats {
+	if s.batcher == nil {
+		return BatchStats{}
+	}
+	return s.batcher.Stats()
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -14,6 +15,7 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -54,7 +56,11 @@ func (s *Store) Transition(ctx context.Context, input ports.TransitionInput) (ru
 		fence:        input.Fence,
 		guard:        input.Guard,
 		precondition: func(current *layout.Record) error { return checkTransition(input.UpdateStatusInput, current) },
-		apply:        input.Apply,
+		apply: func(before runtime.RuntimeRecord) (runtime.RuntimeRecord, error) {
+			after, err := input.Apply(before)
+			after.SetUTC()
+			return after, err
+		},
 	})
 }
 
@@ -123,6 +129,7 @@ func (s *Store) compareAndSwap(ctx context.Context, m mutation) (runtime.Version
 			return runtime.VersionedRecord{}, err
 		}
 		result, err := commit(ctx, s, txn)
+		txn.close()
 		if err != nil {
 			return runtime.VersionedRecord{}, err
 		}
@@ -237,8 +244,8 @@ func checkFence(fence node.Fence, leader []*mvccpb.KeyValue) error {
 }
 
 // compareFence compares that the leader's key is the fence's.
-func compareFence(fence node.Fence) clientv3.Cmp {
-	return clientv3.Compare(clientv3.CreateRevision(fence.Key), "=", fence.CreateRevision)
+func compareFence(fence node.Fence) *pb.Compare {
+	return etcd.CompareCreateRevision([]byte(fence.Key), fence.CreateRevision)
 }
 
 // checkRevision returns a *runtime.ConflictError unless the record has the expected revision;
@@ -260,20 +267,20 @@ func checkRevision(gameID string, expected *int64, current *layout.Record) error
 // checkTransition returns runtime.ErrNotFound or a *runtime.ConflictError unless the record is
 // as the input expects.
 func checkTransition(in ports.UpdateStatusInput, current *layout.Record) error {
-	if current == nil {
-		return runtime.ErrNotFound
-	}
-	conflict := &runtime.ConflictError{GameID: in.GameID}
 	switch {
+	case current == nil:
+		return runtime.ErrNotFound
 	case current.Status != in.ExpectedFrom:
-		conflict.Precondition = runtime.PreconditionStatus
-		conflict.Expected, conflict.Actual = string(in.ExpectedFrom), string(current.Status)
+		return &runtime.ConflictError{
+			GameID: in.GameID, Precondition: runtime.PreconditionStatus, Expected: string(in.ExpectedFrom), Actual: string(current.Status),
+			Current: current.Clone(), Revision: current.ModRevision,
+		}
 	case in.ExpectedContainerID != "" && current.CurrentContainerID != in.ExpectedContainerID:
-		conflict.Precondition = runtime.PreconditionContainerID
-		conflict.Expected, conflict.Actual = in.ExpectedContainerID, current.CurrentContainerID
+		return &runtime.ConflictError{
+			GameID: in.GameID, Precondition: runtime.PreconditionContainerID, Expected: in.ExpectedContainerID, Actual: current.CurrentContainerID,
+			Current: current.Clone(), Revision: current.ModRevision,
+		}
 	default:
 		return nil
 	}
-	conflict.Current, conflict.Revision = current.Clone(), current.ModRevision
-	return conflict
 }

@@ -105,9 +105,15 @@ func (r RuntimeRecord) Validate() error {
 
 // Clone returns a copy that shares no memory with r.
 func (r RuntimeRecord) Clone() RuntimeRecord {
-	r.StartedAt = cloneTime(r.StartedAt)
-	r.StoppedAt = cloneTime(r.StoppedAt)
-	r.RemovedAt = cloneTime(r.RemovedAt)
+	if r.StartedAt != nil || r.StoppedAt != nil || r.RemovedAt != nil {
+		times := new([3]time.Time) // one allocation instead of three
+		for i, at := range []**time.Time{&r.StartedAt, &r.StoppedAt, &r.RemovedAt} {
+			if *at != nil {
+				times[i] = **at
+				*at = &times[i]
+			}
+		}
+	}
 	r.Labels, r.Ports = maps.Clone(r.Labels), slices.Clone(r.Ports)
 	r.Condition = r.Condition.Clone()
 	return r
@@ -129,18 +135,23 @@ func (r RuntimeRecord) Equal(other RuntimeRecord) bool {
 // whose Ready agrees with its other fields and whose Metadata is absent if it has no member, which is the form that the stores keep.
 func (r RuntimeRecord) InUTC() RuntimeRecord {
 	r = r.Clone()
+	r.SetUTC()
+	return r
+}
+
+// SetUTC is InUTC in place. It changes the times that r points to.
+func (r *RuntimeRecord) SetUTC() {
 	r.CreatedAt = toUTC(r.CreatedAt)
 	r.LastOpAt = toUTC(r.LastOpAt)
 	if r.Operation != nil {
 		r.Operation.StartedAt = toUTC(r.Operation.StartedAt)
 	}
-	for _, at := range []*time.Time{r.StartedAt, r.StoppedAt, r.RemovedAt, r.HealthSince, r.NodeLostAt} {
+	for _, at := range [...]*time.Time{r.StartedAt, r.StoppedAt, r.RemovedAt, r.HealthSince, r.NodeLostAt} {
 		if at != nil {
 			*at = toUTC(*at)
 		}
 	}
 	r.Ready, r.Metadata = r.IsReady(), r.Metadata.Normal()
-	return r
 }
 
 func toUTC(at time.Time) time.Time { return at.Round(0).UTC() }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/etcd"
@@ -23,18 +24,20 @@ const (
 	// maxInFlight bounds the concurrent requests. More would make each batch smaller
 	// without making any faster.
 	maxInFlight = 4
-	// maxBatchDelay is the longest that a transaction waits for a batch while a request may
-	// be sent: a request that etcd does not respond to must not delay others.
-	maxBatchDelay = 5 * time.Millisecond
+	// minDelay and maxDelay bound how long a transaction waits for others while a request may be
+	// sent. In between it is half the recent response time of etcd: a request that etcd does not
+	// respond to must not delay others for longer.
+	minDelay, maxDelay = time.Millisecond, 50 * time.Millisecond
 )
 
 // ErrNotSent is the error of a transaction that was not sent and never will be.
 var ErrNotSent = errors.New("the write was not sent")
 
-// Batcher combines concurrent transactions into batches. A transaction that finds no
-// request in flight is sent at once, so a single writer has no delay. Under load a new
-// request waits until about half the recent batch size is pending, or until a request
-// returns; otherwise requests would be many and small.
+// Batcher combines concurrent transactions into batches. The transactions that are pending or
+// in flight are how many arrive within one response time of etcd (Little's law), so each of
+// the maxInFlight requests gets its share of them: a request is sent once its share is pending.
+// That follows load and response time by itself. A single writer is alone in its request, and
+// never waits.
 //
 // It is safe for concurrent use.
 type Batcher struct {
@@ -42,10 +45,16 @@ type Batcher struct {
 	// ctx bounds requests with several transactions: no single caller may end them.
 	ctx context.Context
 
-	mu           sync.Mutex
-	pending      []*pendingTxn // in the order of arrival
-	inFlight     int
-	avgBatchSize float64 // moving average
+	mu       sync.Mutex
+	pending  []*pendingTxn // in the order of arrival
+	requests int           // in flight
+	inFlight int           // transactions of those requests
+	// responseTime is the moving average of the duration of requests.
+	responseTime time.Duration
+	// delay sends the pending transactions that have waited for long enough. It runs whenever
+	// some are pending.
+	delay *time.Timer
+	stats Stats
 
 	flushers sync.WaitGroup
 }
@@ -65,7 +74,9 @@ func (p *pendingTxn) complete(resp *clientv3.TxnResponse, err error) {
 
 // New returns a batcher whose batches end with ctx.
 func New(ctx context.Context, client *etcd.Client) *Batcher {
-	return &Batcher{client: client, ctx: ctx}
+	b := &Batcher{client: client, ctx: ctx}
+	b.delay = time.AfterFunc(maxDelay, func() { b.flush(true) })
+	return b
 }
 
 // Send makes one try to send the transaction and returns its own response. If ctx ends
@@ -73,24 +84,19 @@ func New(ctx context.Context, client *etcd.Client) *Batcher {
 func (b *Batcher) Send(ctx context.Context, txn *Txn) (*clientv3.TxnResponse, error) {
 	p := b.admit(txn)
 	if p == nil {
-		defer b.release()
+		sentAt := time.Now()
+		defer func() { b.release(time.Since(sentAt)) }()
 		return txn.SendDirect(ctx, b.client)
 	}
 	b.flush(false)
-	delay := time.NewTimer(maxBatchDelay)
-	defer delay.Stop()
-	for {
-		select {
-		case <-p.done:
-			return p.resp, p.err
-		case <-delay.C:
-			b.flush(true)
-		case <-ctx.Done():
-			if b.cancelPending(p) {
-				return nil, ErrNotSent
-			}
-			return nil, ctx.Err()
+	select {
+	case <-p.done:
+		return p.resp, p.err
+	case <-ctx.Done():
+		if b.cancelPending(p) {
+			return nil, ErrNotSent
 		}
+		return nil, ctx.Err()
 	}
 }
 
@@ -102,40 +108,57 @@ func (b *Batcher) Pending() int {
 }
 
 // Close waits for the requests in flight. No Send may be running or follow.
-func (b *Batcher) Close() { b.flushers.Wait() }
+func (b *Batcher) Close() {
+	b.delay.Stop()
+	b.flushers.Wait()
+}
 
-// admit returns nil if the transaction may be sent at once, and otherwise adds it to the
-// pending ones.
+// admit returns nil if the transaction may be sent at once and alone, and otherwise adds it to
+// the pending ones.
 func (b *Batcher) admit(txn *Txn) *pendingTxn {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.inFlight == 0 || b.inFlight < maxInFlight && b.minBatchSize() <= 1 && len(b.pending) == 0 {
-		b.inFlight++
-		b.recordBatchSize(1)
+	if len(b.pending) == 0 && (b.requests == 0 || b.requests < maxInFlight && b.share(1) <= 1) {
+		b.begin(1)
 		return nil
 	}
 	p := &pendingTxn{txn: txn, done: make(chan struct{})}
 	b.pending = append(b.pending, p)
+	if len(b.pending) == 1 {
+		b.delay.Reset(min(max(b.responseTime/2, minDelay), maxDelay))
+	}
 	return p
 }
 
-// minBatchSize returns how many transactions must be pending to start another request
-// while some are in flight. mu must be held.
-func (b *Batcher) minBatchSize() int { return int(b.avgBatchSize / 2) }
+// share returns how many transactions each request has when this number is pending: the same
+// share of those that are pending or in flight. mu must be held.
+func (b *Batcher) share(pending int) int {
+	return (pending + b.inFlight + maxInFlight - 1) / maxInFlight
+}
 
-// recordBatchSize updates the moving average. mu must be held.
-func (b *Batcher) recordBatchSize(size int) { b.avgBatchSize += (float64(size) - b.avgBatchSize) / 4 }
+// begin and end count a request and its transactions. mu must be held.
+func (b *Batcher) begin(size int) {
+	b.requests++
+	b.inFlight += size
+	b.stats.add(size)
+}
 
-// flush starts a request if one more may be in flight and enough transactions are pending.
-// isDue waives the second condition.
+func (b *Batcher) end(size int, took time.Duration) {
+	b.requests--
+	b.inFlight -= size
+	b.responseTime += (took - b.responseTime) / 8
+}
+
+// flush starts requests while one more may be in flight and its share is pending. isDue waives
+// the second condition for the first one.
 func (b *Batcher) flush(isDue bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.inFlight == maxInFlight || len(b.pending) == 0 || !isDue && len(b.pending) < b.minBatchSize() {
-		return
-	}
-	b.inFlight++
-	if batch := b.popBatch(); len(batch) > 0 {
+	for ; ; isDue = false {
+		batch := b.nextBatch(isDue)
+		if len(batch) == 0 {
+			return
+		}
 		b.flushers.Go(func() { b.flushLoop(batch) })
 	}
 }
@@ -152,60 +175,81 @@ func (b *Batcher) cancelPending(p *pendingTxn) bool {
 	return true
 }
 
-// release gives the place in flight of a direct request to pending transactions. A new
-// goroutine sends them, because the caller has a response to return.
-func (b *Batcher) release() {
-	if batch := b.nextBatch(); len(batch) > 0 {
-		b.flushers.Go(func() { b.flushLoop(batch) })
+// release ends a direct request and sends the transactions that are due. New goroutines send
+// them, because the caller has a response to return.
+func (b *Batcher) release(took time.Duration) {
+	b.mu.Lock()
+	b.end(1, took)
+	hasPending := len(b.pending) > 0
+	b.mu.Unlock()
+	if hasPending {
+		b.flush(false)
 	}
 }
 
 // flushLoop sends batches for as long as enough transactions are pending.
 func (b *Batcher) flushLoop(batch []*pendingTxn) {
 	for len(batch) > 0 {
+		sentAt := time.Now()
 		b.commit(batch)
-		batch = b.nextBatch()
+		b.mu.Lock()
+		b.end(len(batch), time.Since(sentAt))
+		batch = b.nextBatch(false)
+		b.mu.Unlock()
 	}
 }
 
-// nextBatch returns the batch that takes the place of a request that has returned. If too
-// few transactions are pending, it returns none and gives up the place in flight: a request
-// that is still in flight sends them when it returns.
-func (b *Batcher) nextBatch() []*pendingTxn {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.inFlight > 1 && len(b.pending) < b.minBatchSize() {
-		b.inFlight--
+// nextBatch removes the next batch from the pending transactions and counts its request. It
+// returns none if no request may be sent, or if its share is not pending and isDue is false:
+// while no request is in flight, any transaction is due. mu must be held.
+func (b *Batcher) nextBatch(isDue bool) []*pendingTxn {
+	if b.requests == maxInFlight || len(b.pending) == 0 {
 		return nil
 	}
-	return b.popBatch()
+	share := b.share(len(b.pending))
+	if !isDue && b.requests > 0 && len(b.pending) < share {
+		return nil
+	}
+	size := share
+	if b.requests == maxInFlight-1 {
+		size = len(b.pending) // those that are left would wait for a response
+	}
+	batch := b.popBatch(size)
+	b.begin(len(batch))
+	if len(b.pending) > 0 {
+		b.delay.Reset(min(max(b.responseTime/2, minDelay), maxDelay))
+	}
+	return batch
 }
 
-// popBatch removes the next batch from the pending transactions, in the order of arrival:
-// as many as the bounds allow, and each game and each shared key once. If none are pending, it
-// gives up the place in flight and returns none. mu must be held.
-func (b *Batcher) popBatch() []*pendingTxn {
-	var batch, rest []*pendingTxn
-	games, keys := map[string]bool{}, map[string]bool{}
+// popBatch removes up to size transactions from the pending ones, in the order of arrival: as
+// many as the bounds allow, and each game and each shared key once. mu must be held.
+func (b *Batcher) popBatch(size int) (batch []*pendingTxn) {
+	games, keys := make(map[string]struct{}, size), map[string]struct{}{}
 	bytes, longest := 0, 0
-	for _, p := range b.pending {
+	rest := b.pending[:0]
+	for i, p := range b.pending {
+		if len(batch) == size {
+			rest = append(rest, b.pending[i:]...)
+			break
+		}
+		_, hasGame := games[p.txn.Game]
+		_, hasKey := keys[p.txn.SharedKey]
 		operations := max(longest, p.txn.longestList())
 		fits := len(batch) == 0 || len(batch)+1+operations <= maxOperations && bytes+p.txn.Bytes <= maxBatchBytes
-		if !fits || games[p.txn.Game] || keys[p.txn.SharedKey] {
+		if !fits || hasGame || hasKey {
 			rest = append(rest, p)
 			continue
 		}
 		batch, longest = append(batch, p), operations
-		games[p.txn.Game] = true
-		keys[p.txn.SharedKey] = p.txn.SharedKey != ""
+		games[p.txn.Game] = struct{}{}
+		if p.txn.SharedKey != "" {
+			keys[p.txn.SharedKey] = struct{}{}
+		}
 		bytes += p.txn.Bytes
 	}
+	clear(b.pending[len(rest):])
 	b.pending = rest
-	if len(batch) == 0 {
-		b.inFlight--
-	} else {
-		b.recordBatchSize(len(batch))
-	}
 	return batch
 }
 
@@ -217,12 +261,12 @@ func (b *Batcher) commit(batch []*pendingTxn) {
 		batch[0].complete(batch[0].txn.SendDirect(b.ctx, b.client))
 		return
 	}
-	ops := make([]clientv3.Op, len(batch))
+	request := &pb.TxnRequest{Success: make([]*pb.RequestOp, len(batch))}
 	for i, p := range batch {
-		ops[i] = clientv3.OpTxn(p.txn.If, p.txn.Then, p.txn.Else)
+		request.Success[i] = etcd.TxnOp(p.txn.Request)
 	}
 	resp, err := etcd.TryOnce(b.ctx, b.client, func(ctx context.Context) (*clientv3.TxnResponse, error) {
-		return b.client.Raw.Txn(ctx).Then(ops...).Commit()
+		return b.client.SendTxn(ctx, request)
 	})
 	for i, p := range batch {
 		switch {

@@ -117,7 +117,7 @@ func (f *fixture) finish() error {
 func games(n int) []*batcher.Txn {
 	var txns []*batcher.Txn
 	for i := range n {
-		txns = append(txns, &batcher.Txn{Game: fmt.Sprint("game-", i), Bytes: 1000})
+		txns = append(txns, &batcher.Txn{Game: fmt.Sprint("game-", i), Request: &etcdserverpb.TxnRequest{}, Bytes: 1000})
 	}
 	return txns
 }
@@ -156,7 +156,7 @@ func TestBatchContainsEachGameOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
-		same := &batcher.Txn{Game: "game", Bytes: 1000}
+		same := &batcher.Txn{Game: "game", Request: &etcdserverpb.TxnRequest{}, Bytes: 1000}
 		f.send(t.Context(), same, same, same, same, same, same, same, same)
 		require.NoError(t, f.finish())
 		require.Equal(t, []int{1, 1, 1, 1, 1, 1, 1, 1}, f.kv.requests)
@@ -230,7 +230,7 @@ func TestCanceledPendingTransactionIsNotSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
-		same := &batcher.Txn{Game: "game", Bytes: 1000}
+		same := &batcher.Txn{Game: "game", Request: &etcdserverpb.TxnRequest{}, Bytes: 1000}
 		f.send(t.Context(), games(4)...)
 		f.send(t.Context(), same)
 		ctx, cancel := context.WithCancel(t.Context())

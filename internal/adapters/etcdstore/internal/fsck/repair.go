@@ -104,6 +104,6 @@ func (c *Checker) putEntry(revision int64, rec *layout.Record) *repairTxn {
 	return &repairTxn{
 		description:   fmt.Sprintf("write entry %d from the record", rec.LastWrite.Seq),
 		preconditions: []clientv3.Cmp{c.isUnchanged(rec), clientv3.Compare(clientv3.ModRevision(key), "=", revision)},
-		ops:           []clientv3.Op{clientv3.OpPut(key, value)},
+		ops:           []clientv3.Op{clientv3.OpPut(key, string(value))},
 	}
 }

@@ -4,24 +4,24 @@ import (
 	"fmt"
 	"slices"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
-	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/etcd"
 )
 
 // CompareStatusIndex appends the compares that a game's status index keys are what its
 // record implies: one key, under the record's status and with its container id. rec is nil
 // if there is no record. They hold whenever the record is the expected one; anything else
 // is corruption, which a write must not hide.
-func (k Keys) CompareStatusIndex(compares []clientv3.Cmp, gameID string, rec *Record) []clientv3.Cmp {
-	for _, status := range runtime.Statuses() {
-		key := k.StatusIndexKey(status, gameID)
+func (g *GameKeys) CompareStatusIndex(compares []*pb.Compare, rec *Record) []*pb.Compare {
+	for i, status := range runtime.Statuses() {
 		if rec != nil && rec.Status == status {
-			compares = append(compares, clientv3.Compare(clientv3.Value(key), "=", rec.CurrentContainerID))
+			compares = append(compares, etcd.CompareValue(g.StatusIndex[i], []byte(rec.CurrentContainerID)))
 		} else {
-			compares = append(compares, clientv3.Compare(clientv3.CreateRevision(key), "=", 0))
+			compares = append(compares, etcd.CompareCreateRevision(g.StatusIndex[i], 0))
 		}
 	}
 	return compares
@@ -48,13 +48,13 @@ func StatusIndexFault(rec *Record, status runtime.Status, index *mvccpb.KeyValue
 // UpdateOperationIndex returns the operations that keep the index of operations correct
 // when the game's operation in progress changes; nil means none. They belong in the
 // transaction that writes the intent.
-func (k Keys) UpdateOperationIndex(gameID string, from, to *operation.Operation) []clientv3.Op {
-	var ops []clientv3.Op
+func (k Keys) UpdateOperationIndex(gameID string, from, to *operation.Operation) []*pb.RequestOp {
+	var ops []*pb.RequestOp
 	if from != nil && (to == nil || from.Region != to.Region || from.Node != to.Node) {
-		ops = append(ops, clientv3.OpDelete(k.OperationIndexKey(from.Region, from.Node, gameID)))
+		ops = append(ops, etcd.DeleteOp([]byte(k.OperationIndexKey(from.Region, from.Node, gameID)), nil))
 	}
 	if to != nil { // at every step, which restores a key that another client has deleted
-		ops = append(ops, clientv3.OpPut(k.OperationIndexKey(to.Region, to.Node, gameID), ""))
+		ops = append(ops, etcd.PutOp([]byte(k.OperationIndexKey(to.Region, to.Node, gameID)), nil))
 	}
 	return ops
 }
@@ -62,17 +62,17 @@ func (k Keys) UpdateOperationIndex(gameID string, from, to *operation.Operation)
 // UpdateOperationIDs returns the operations that keep the index of operation ids correct when a
 // game's intent is replaced. They belong in the transaction that writes the intent. Ids that both
 // intents have are not written: the ones of an earlier version, which has no index, stay unknown.
-func (k Keys) UpdateOperationIDs(from, to operation.Intent) []clientv3.Op {
+func (k Keys) UpdateOperationIDs(from, to operation.Intent) []*pb.RequestOp {
 	former, current := from.OperationIDs(), to.OperationIDs()
-	var ops []clientv3.Op
+	var ops []*pb.RequestOp
 	for _, id := range former {
 		if !slices.Contains(current, id) {
-			ops = append(ops, clientv3.OpDelete(k.OperationIDKey(id, to.GameID)))
+			ops = append(ops, etcd.DeleteOp([]byte(k.OperationIDKey(id, to.GameID)), nil))
 		}
 	}
 	for _, id := range current {
 		if !slices.Contains(former, id) {
-			ops = append(ops, clientv3.OpPut(k.OperationIDKey(id, to.GameID), ""))
+			ops = append(ops, etcd.PutOp([]byte(k.OperationIDKey(id, to.GameID)), nil))
 		}
 	}
 	return ops

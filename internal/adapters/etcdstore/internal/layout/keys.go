@@ -22,17 +22,24 @@ const LedgerSlots = 32
 // family is a prefix that ends in a slash, so that no family contains another.
 type Keys struct{ prefix string }
 
+// The families that a write of a record names.
+const (
+	recordFamily      = "/runtimes/"
+	statusIndexFamily = "/runtimes-by-status/"
+	ledgerFamily      = "/transitions/"
+)
+
 // NewKeys returns the keys below the prefix.
 func NewKeys(prefix string) Keys { return Keys{prefix: etcd.TrimPrefix(prefix)} }
 
 // Records returns the prefix of all records.
-func (k Keys) Records() string { return k.prefix + "/runtimes/" }
+func (k Keys) Records() string { return k.prefix + recordFamily }
 
 // StatusIndex returns the prefix of all status index keys.
-func (k Keys) StatusIndex() string { return k.prefix + "/runtimes-by-status/" }
+func (k Keys) StatusIndex() string { return k.prefix + statusIndexFamily }
 
 // Ledgers returns the prefix of all ledger entries.
-func (k Keys) Ledgers() string { return k.prefix + "/transitions/" }
+func (k Keys) Ledgers() string { return k.prefix + ledgerFamily }
 
 // Intents returns the prefix of all intents.
 func (k Keys) Intents() string { return k.prefix + "/operations/" }

@@ -29,6 +29,31 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestGameKeys requires that the keys of a game are those of Keys, and share no memory that an
+// append could write.
+func TestGameKeys(t *testing.T) {
+	t.Parallel()
+	for _, prefix := range []string{"", "/eu"} {
+		for _, gameID := range []string{"game", "a/b", strings.Repeat("ä", 60)} {
+			k := NewKeys(prefix)
+			keys := k.OfGame(gameID)
+			for _, key := range [][]byte{keys.Record, keys.Ledger, keys.LedgerEnd, keys.StatusIndex[0]} {
+				_ = append(key, "overwritten"...)
+			}
+			require.Equal(t, k.Record(gameID), string(keys.Record))
+			require.Equal(t, k.LedgerOf(gameID), string(keys.Ledger))
+			require.Equal(t, etcd.PrefixEnd(k.LedgerOf(gameID)), string(keys.LedgerEnd))
+			for _, status := range runtime.Statuses() {
+				require.Equal(t, k.StatusIndexKey(status, gameID), string(keys.StatusIndexKey(status)))
+			}
+			require.Nil(t, keys.StatusIndexKey("unknown"))
+			for _, seq := range []int64{0, 9, 10, 31, 32, 41, 1 << 40} {
+				require.Equal(t, k.LedgerEntry(gameID, seq), string(keys.LedgerEntry(seq)))
+			}
+		}
+	}
+}
+
 // TestFamiliesAreDisjoint requires that no family of keys is in the range of another, as a
 // prefix without its slash would be.
 func TestFamiliesAreDisjoint(t *testing.T) {

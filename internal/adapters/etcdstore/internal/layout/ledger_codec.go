@@ -34,12 +34,20 @@ type LedgerEntry struct {
 
 // EncodeLedgerEntry returns the value of a ledger key. The error is a
 // *runtime.InvalidError.
-func EncodeLedgerEntry(e StoredLedgerEntry) (string, error) {
+func EncodeLedgerEntry(e StoredLedgerEntry) ([]byte, error) {
+	if value, isEncoded := encodeCanonicalEntry(&e); isEncoded {
+		return value, nil
+	}
+	return encodeStrictEntry(e)
+}
+
+// encodeStrictEntry is EncodeLedgerEntry by the JSON package.
+func encodeStrictEntry(e StoredLedgerEntry) ([]byte, error) {
 	value, err := json.Marshal(e)
 	if err != nil {
-		return "", &runtime.InvalidError{Field: "ledger entry", Reason: "cannot be stored: " + err.Error()}
+		return nil, &runtime.InvalidError{Field: "ledger entry", Reason: "cannot be stored: " + err.Error()}
 	}
-	return string(value), nil
+	return value, nil
 }
 
 // DecodeLedgerEntry decodes a ledger entry's key and value. The error is a

@@ -60,14 +60,22 @@ func (r *Record) Versioned() runtime.VersionedRecord {
 }
 
 // EncodeRecord returns the value of a record's key. The error is a *runtime.InvalidError.
-func EncodeRecord(rec StoredRecord) (string, error) {
+func EncodeRecord(rec StoredRecord) ([]byte, error) {
+	if value, isEncoded := encodeCanonical(&rec); isEncoded {
+		return value, nil
+	}
+	return encodeStrict(rec)
+}
+
+// encodeStrict is EncodeRecord by the JSON package.
+func encodeStrict(rec StoredRecord) ([]byte, error) {
 	rec.Schema = recordSchema
 	// PreserveRawStrings keeps the escapes in unknown members as they are.
 	value, err := json.Marshal(rec, jsontext.PreserveRawStrings(true))
 	if err != nil {
-		return "", &runtime.InvalidError{Field: "record", Reason: "cannot be stored: " + err.Error()}
+		return nil, &runtime.InvalidError{Field: "record", Reason: "cannot be stored: " + err.Error()}
 	}
-	return string(value), nil
+	return value, nil
 }
 
 // DecodeRecord decodes a record's key and value. The error is a *runtime.CorruptError with
@@ -107,7 +115,7 @@ func (k Keys) decodeStrict(kv *mvccpb.KeyValue, rec *Record) error {
 	if !rec.Status.IsKnown() {
 		return corrupt("the record has status %q, which this version does not know", rec.Status)
 	}
-	rec.RuntimeRecord = rec.InUTC()
+	rec.SetUTC()
 	return nil
 }
 

@@ -59,15 +59,15 @@ func (d *RecordDecoder) Decode(kv *mvccpb.KeyValue, rec *Record) (segment string
 	if err := d.keys.decodeStrict(kv, rec); err != nil {
 		return gameID, err
 	}
-	d.shareWords(&rec.StoredRecord)
+	d.ShareWords(&rec.StoredRecord)
 	if rec.GameID == gameID {
 		rec.GameID = gameID // the same memory
 	}
 	return gameID, nil
 }
 
-// shareWords replaces the strings that many records have in common by the shared ones.
-func (d *RecordDecoder) shareWords(rec *StoredRecord) {
+// ShareWords replaces the strings that many records have in common by the shared ones.
+func (d *RecordDecoder) ShareWords(rec *StoredRecord) {
 	if d.words == nil {
 		return
 	}

@@ -40,7 +40,9 @@ type Cache struct {
 
 // New returns a cache without records.
 func New(keys layout.Keys) *Cache {
-	return &Cache{keys: keys, decoder: layout.NewRecordDecoder(keys), live: NewIndexes(), hints: newSlotHints(0)}
+	c := &Cache{keys: keys, decoder: layout.NewRecordDecoder(keys), live: NewIndexes(), hints: newSlotHints(0)}
+	c.pending.reset(false, 0)
+	return c
 }
 
 // Fill makes the records the content of the cache. It takes ownership of them.
@@ -120,8 +122,11 @@ func (c *Cache) decodeChanges(events []*clientv3.Event) []Change {
 	for i, ev := range events {
 		changes[i].Revision = ev.Kv.GetModRevision()
 		if ev.Type != clientv3.EventTypeDelete {
-			changes[i].After = new(Record)
-			changes[i].After.decode(c.decoder, ev.Kv)
+			changes[i].After = c.pending.find(ev.Kv.GetKey()[len(c.keys.Records()):], ev.Kv)
+			if changes[i].After == nil {
+				changes[i].After = new(Record)
+				changes[i].After.decode(c.decoder, ev.Kv)
+			}
 		}
 	}
 	return changes

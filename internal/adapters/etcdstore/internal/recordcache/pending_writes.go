@@ -19,7 +19,16 @@ type pendingWrites struct {
 	mu            sync.Mutex
 	isOpen        bool  // the cache holds every record
 	watchRevision int64 // the watch has reported everything up to it
-	records       map[string]*layout.Record
+	// records are the records by key segment, and local the writes in progress of this process. A
+	// write that etcd has applied leaves local for records.
+	records map[string]pendingRecord
+	local   map[string]*LocalWrite
+}
+
+// pendingRecord is a record that is newer than the watch.
+type pendingRecord struct {
+	record *Record
+	value  []byte // of a record of LocalWrite, and otherwise nil
 }
 
 // reset drops every record. The watch has reported everything up to watchRevision; unless
@@ -27,21 +36,27 @@ type pendingWrites struct {
 func (p *pendingWrites) reset(isOpen bool, watchRevision int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.isOpen, p.watchRevision, p.records = isOpen, watchRevision, map[string]*layout.Record{}
+	p.isOpen, p.watchRevision, p.records = isOpen, watchRevision, map[string]pendingRecord{}
+	p.local = map[string]*LocalWrite{}
 }
 
 // add stores a record unless the watch has reached its revision: the watch may have reported
 // a newer one then. It reports whether it has stored the record.
 func (p *pendingWrites) add(rec layout.Record) bool {
-	segment := layout.EscapeGameID(rec.GameID)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	current := p.records[segment]
+	return p.addLocked(pendingRecord{record: &Record{Record: rec, Segment: layout.EscapeGameID(rec.GameID)}})
+}
+
+// addLocked is add; mu must be held.
+func (p *pendingWrites) addLocked(pending pendingRecord) bool {
+	rec := pending.record
+	current := p.records[rec.Segment].record
 	switch {
 	case !p.isOpen, rec.ModRevision <= p.watchRevision, current != nil && rec.ModRevision <= current.ModRevision:
 	case current == nil && len(p.records) >= maxPendingWrites:
 	default:
-		p.records[segment] = &rec
+		p.records[rec.Segment] = pending
 		return true
 	}
 	return false
@@ -54,7 +69,7 @@ func (p *pendingWrites) prune(changes []Change, watchRevision int64) {
 	p.watchRevision = watchRevision
 	for _, c := range changes {
 		segment := c.segment()
-		if current := p.records[segment]; current != nil && current.ModRevision <= c.Revision {
+		if current := p.records[segment].record; current != nil && current.ModRevision <= c.Revision {
 			delete(p.records, segment)
 		}
 	}
@@ -64,5 +79,8 @@ func (p *pendingWrites) prune(changes []Change, watchRevision int64) {
 func (p *pendingWrites) get(segment string) *layout.Record {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.records[segment]
+	if pending := p.records[segment].record; pending != nil {
+		return &pending.Record
+	}
+	return nil
 }

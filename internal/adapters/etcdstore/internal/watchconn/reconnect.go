@@ -15,7 +15,7 @@ const maxIdleProbes = 32
 type Reconnect struct {
 	source *Source
 	// backoff delays the next Conn; isHealthy means that the last one has had a response.
-	backoff   etcd.Backoff
+	backoff   *etcd.Backoff
 	isHealthy bool
 	// idleTimeout grows while it proves too short: etcd reads all history after the position
 	// before it sends the first response, and reads it a second time for the next watch.
