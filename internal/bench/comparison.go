@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
+
+	"galaxy/rtmanager/internal/adapters/etcdstore"
 )
 
 // Rounds of a comparison. The workloads alternate, so that noise of the machine is likely
@@ -43,14 +46,33 @@ func (c comparison) measure(ctx context.Context, r *runner) (Row, error) {
 	if r.peer != nil {
 		baseline = peerSubject{peer: r.peer, row: c.name}
 	}
+	before := r.store.BatchStats()
 	rounds, err := r.runRounds(ctx, c.name, measured, baseline)
 	if err != nil {
 		return Row{}, err
 	}
+	after := r.store.BatchStats()
 	if err := r.profileBoth(ctx, c.name, measured, baseline); err != nil {
 		return Row{}, err
 	}
-	return c.newRow(r.cluster, r.options, rounds)
+	row, err := c.newRow(r.cluster, r.options, rounds)
+	if err == nil {
+		addBatches(row.Details, before, after)
+	}
+	return row, err
+}
+
+// addBatches adds how many writes the requests of the store had, if it has written: the mean, and
+// the share of requests of each size.
+func addBatches(details map[string]float64, before, after etcdstore.BatchStats) {
+	requests := float64(after.Requests - before.Requests)
+	if requests == 0 {
+		return
+	}
+	details["batch_mean_writes"] = float64(after.Transactions-before.Transactions) / requests
+	for i, bound := range etcdstore.BatchSizeBounds() {
+		details[fmt.Sprintf("batches_to_%03d_writes_percent", bound)] = 100 * float64(after.Sizes[i]-before.Sizes[i]) / requests
+	}
 }
 
 // runRounds measures the sides alternately, after a short warm-up of each. It does not set

@@ -12,14 +12,20 @@ import (
 // preconditions and origin. It is empty for a write without an operation id, which no
 // other write can repeat.
 func (in PutInput) ContentsHash() string {
-	return in.Origin.contentsHash("put", in.Record.InUTC())
+	if in.Origin.OperationID == "" {
+		return ""
+	}
+	return contentsHash("put", in.Record.InUTC())
 }
 
 // ContentsHash returns a hash of what the write requests: of the transition without Now,
 // which a client that repeats a request may set to the current time, and not of the
 // origin. It is empty for a write without an operation id.
 func (in TransitionInput) ContentsHash() string {
-	return in.Origin.contentsHash("transition", struct {
+	if in.Origin.OperationID == "" {
+		return ""
+	}
+	return contentsHash("transition", struct {
 		From, To    runtime.Status
 		ContainerID string
 		Endpoint    *string
@@ -28,10 +34,7 @@ func (in TransitionInput) ContentsHash() string {
 }
 
 // contentsHash returns the first 64 bits of a hash, enough to detect a mistake.
-func (o Origin) contentsHash(kind string, contents any) string {
-	if o.OperationID == "" {
-		return ""
-	}
+func contentsHash(kind string, contents any) string {
 	encoded, err := json.Marshal(contents)
 	if err != nil {
 		return "" // Validate rejects contents that cannot be encoded

@@ -89,6 +89,12 @@ type counters struct {
 // BatchStats are the write requests of a store since Open.
 type BatchStats = batcher.Stats
 
+// BatchSizeBounds returns the largest number of writes of each of BatchStats.Sizes, in order.
+func BatchSizeBounds() []int {
+	bounds := batcher.SizeBounds()
+	return bounds[:]
+}
+
 // BatchStats returns how many writes each request to etcd had; zero with NoGroupCommit. It may be
 // called at any time, also after Close.
 func (s *Store) BatchStats() BatchStats {

@@ -1,14 +1,28 @@
 package operation
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"math/rand/v2"
 	"strings"
 )
 
 // NewID returns a new operation ID: "op_" and 26 random characters (128 bits).
-func NewID() string { return "op_" + strings.ToLower(rand.Text()) }
+//
+// It identifies a write and is not a secret, so it comes from the generator of the runtime: each
+// thread has one, seeded by the operating system, and none waits for another.
+func NewID() string {
+	const characters = "abcdefghijklmnopqrstuvwxyz234567" // 5 bits each
+	id := [3 + 26]byte{'o', 'p', '_'}
+	for i, bits := 3, uint64(0); i < len(id); i++ {
+		if (i-3)%12 == 0 {
+			bits = rand.Uint64()
+		}
+		id[i] = characters[bits%32]
+		bits >>= 5
+	}
+	return string(id[:])
+}
 
 // DeriveID returns the operation ID of one part of the request with the given ID. It depends on
 // both only, so a repeated request has the same one.
