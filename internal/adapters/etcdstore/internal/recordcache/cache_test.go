@@ -30,7 +30,7 @@ func kvOf(t *testing.T, gameID string, status runtime.Status, node string, revis
 		CreatedAt: start, LastOpAt: start, StartedAt: &start,
 	}})
 	require.NoError(t, err)
-	return &mvccpb.KeyValue{Key: []byte(keys.Record(gameID)), Value: []byte(value), CreateRevision: 1, ModRevision: revision}
+	return &mvccpb.KeyValue{Key: []byte(keys.Record(gameID)), Value: value, CreateRevision: 1, ModRevision: revision}
 }
 
 func put(kv *mvccpb.KeyValue) *clientv3.Event {
@@ -230,7 +230,7 @@ func kvOfWrite(t *testing.T, gameID, operationID string, revision int64) *mvccpb
 		LastWrite:     layout.LastWrite{OperationID: operationID, Seq: 1, Kind: layout.WriteUpsert},
 	})
 	require.NoError(t, err)
-	return &mvccpb.KeyValue{Key: []byte(keys.Record(gameID)), Value: []byte(value), CreateRevision: revision, ModRevision: revision}
+	return &mvccpb.KeyValue{Key: []byte(keys.Record(gameID)), Value: value, CreateRevision: revision, ModRevision: revision}
 }
 
 // A write of an earlier history that arrives late must not hide the operation ids of the write

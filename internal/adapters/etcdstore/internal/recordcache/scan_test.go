@@ -30,7 +30,7 @@ func labeledKV(t testing.TB, gameID string, rng *rand.Rand, revision int64) *mvc
 	}
 	value, err := layout.EncodeRecord(layout.StoredRecord{RuntimeRecord: record})
 	require.NoError(t, err)
-	return &mvccpb.KeyValue{Key: []byte(keys.Record(gameID)), Value: []byte(value), CreateRevision: 1, ModRevision: revision}
+	return &mvccpb.KeyValue{Key: []byte(keys.Record(gameID)), Value: value, CreateRevision: 1, ModRevision: revision}
 }
 
 func parseSelector(t testing.TB, text string) runtime.LabelSelector {
@@ -138,7 +138,7 @@ func kvOfLabels(t testing.TB, n int) *mvccpb.KeyValue {
 	}
 	value, err := layout.EncodeRecord(layout.StoredRecord{RuntimeRecord: record})
 	require.NoError(t, err)
-	return &mvccpb.KeyValue{Key: []byte(keys.Record(record.GameID)), Value: []byte(value), CreateRevision: 1, ModRevision: int64(n + 1)}
+	return &mvccpb.KeyValue{Key: []byte(keys.Record(record.GameID)), Value: value, CreateRevision: 1, ModRevision: int64(n + 1)}
 }
 
 // BenchmarkList lists the games of a label from a cache of 100 000 records.
@@ -222,5 +222,5 @@ func kvOfGame(t testing.TB, n int) *mvccpb.KeyValue {
 	}
 	value, err := layout.EncodeRecord(layout.StoredRecord{RuntimeRecord: record})
 	require.NoError(t, err)
-	return &mvccpb.KeyValue{Key: []byte(keys.Record(record.GameID)), Value: []byte(value), CreateRevision: 1, ModRevision: int64(n + 1)}
+	return &mvccpb.KeyValue{Key: []byte(keys.Record(record.GameID)), Value: value, CreateRevision: 1, ModRevision: int64(n + 1)}
 }

@@ -100,7 +100,7 @@ func (b *Body) WriteTo(w io.Writer) (total int64, err error) {
 	buffer := memory[:0]
 	write := func(data []byte) {
 		if err == nil && len(data) > 0 {
-			n := 0
+			var n int
 			n, err = w.Write(data)
 			total += int64(n)
 		}
