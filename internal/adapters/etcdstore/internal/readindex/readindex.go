@@ -4,6 +4,7 @@ package readindex
 
 import (
 	"context"
+	"runtime"
 	"sync"
 
 	"galaxy/rtmanager/internal/etcd"
@@ -92,9 +93,16 @@ func (x *ReadIndexer) enqueue() *request {
 	return x.next
 }
 
-// run sends requests until no caller waits.
+// run sends requests until no caller waits. Before each one it lets the callers run that can: those
+// of the last response are about to call again, and the first of them would otherwise have a read
+// of its own for which all others wait.
 func (x *ReadIndexer) run() {
-	for r := x.takePending(); r != nil; r = x.takePending() {
+	for {
+		runtime.Gosched()
+		r := x.takePending()
+		if r == nil {
+			return
+		}
 		r.revision, r.err = x.read(x.ctx)
 		close(r.done)
 	}
