@@ -52,12 +52,12 @@ func BenchmarkLists(b *testing.B) {
 		})
 		b.Run(encoding+"/1000-clients", func(b *testing.B) {
 			measureCPU(b, func() {
-				var left atomic.Int64
-				left.Store(int64(b.N))
+				var remaining atomic.Int64
+				remaining.Store(int64(b.N))
 				var clients sync.WaitGroup
 				for range 1000 {
 					clients.Go(func() {
-						for left.Add(-1) >= 0 {
+						for remaining.Add(-1) >= 0 {
 							list(b)
 						}
 					})

@@ -56,13 +56,11 @@ func (s *Service) PlanDrain(ctx context.Context, ref node.Ref, options node.Drai
 // id. A game whose intent cannot be read has to wait.
 func PlanDrain(ctx context.Context, records Records, intents Intents, ref node.Ref, drain node.Drain) ([]node.DrainStep, error) {
 	var gameIDs []string
-	for page, err := range ports.AllPages(ctx, records, ports.PageQuery{RecordFilter: ports.FilterByNode(ref, runtime.StatusRunning)}) {
+	for found, err := range ports.ScanRecords(ctx, records, ports.ScanQuery{RecordFilter: ports.FilterByNode(ref, runtime.StatusRunning)}) {
 		if err != nil {
 			return nil, fmt.Errorf("list the running games of node %s: %w", ref, err)
 		}
-		for _, found := range page.Records {
-			gameIDs = append(gameIDs, found.Record.GameID)
-		}
+		gameIDs = append(gameIDs, found.Record.GameID)
 	}
 	return PlanGames(ctx, intents, ref, gameIDs, drain)
 }

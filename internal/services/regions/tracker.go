@@ -97,14 +97,12 @@ func (t *Tracker) countGames(ctx context.Context, overview node.Overview) (map[n
 		return games, nil
 	}
 	for _, status := range []runtime.Status{runtime.StatusRunning, runtime.StatusStopped} {
-		query := ports.PageQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{status}}, Limit: ports.MaxPageLimit, Local: true}
-		for page, err := range ports.AllPages(ctx, t.deps.Records, query) {
+		query := ports.ScanQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{status}}, Local: true}
+		for found, err := range ports.ScanRecords(ctx, t.deps.Records, query) {
 			if err != nil {
 				return nil, fmt.Errorf("count the games of each node: %w", err)
 			}
-			for _, found := range page.Records {
-				games[node.RefOf(found.Record)]++
-			}
+			games[node.RefOf(*found.Record)]++
 		}
 	}
 	return games, nil

@@ -9,6 +9,7 @@ import (
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // findInterrupted returns the interrupted games of absent nodes. Such a game has a stopped
@@ -25,8 +26,8 @@ func (r *region) findInterrupted(ctx context.Context, p *pass) ([]lostGame, erro
 	}
 	previous := r.previousInterrupted()
 	if previous == nil {
-		err = r.forEach(ctx, r.name, runtime.StatusStopped, func(found runtime.VersionedRecord) {
-			if p.isAbsent(node.RefOf(found.Record)) {
+		err = r.forEach(ctx, r.name, runtime.StatusStopped, func(found ports.SharedRecord) {
+			if p.isAbsent(node.RefOf(*found.Record)) {
 				candidates = append(candidates, found.Record.GameID)
 			}
 		})

@@ -55,12 +55,12 @@ func (r *region) findUnmarked(ctx context.Context, p *pass) ([]ports.ConditionIn
 		return nil, nil
 	}
 	for _, status := range []runtime.Status{runtime.StatusRunning, runtime.StatusStopped} {
-		err := r.forEach(ctx, r.name, status, func(found runtime.VersionedRecord) {
+		err := r.forEach(ctx, r.name, status, func(found ports.SharedRecord) {
 			record := found.Record
 			if record.NodeLostAt != nil {
 				return
 			}
-			if since, isLost := r.lostSince(p, node.RefOf(record)); isLost {
+			if since, isLost := r.lostSince(p, node.RefOf(*record)); isLost {
 				unmarked = append(unmarked, ports.ConditionInput{
 					GameID: record.GameID, IfRevision: found.Revision, Fence: &p.fence,
 					Condition: record.WithNodeLost(since, r.cfg.Clock()),

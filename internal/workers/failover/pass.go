@@ -79,9 +79,9 @@ func (r *region) pass(ctx context.Context, overview node.Overview, fence node.Fe
 // findLost returns the games of absent nodes: first those with a running record.
 func (r *region) findLost(ctx context.Context, p *pass) ([]lostGame, error) {
 	var lost []lostGame
-	err := r.forEach(ctx, r.name, runtime.StatusRunning, func(found runtime.VersionedRecord) {
-		if p.isAbsent(node.RefOf(found.Record)) {
-			lost = append(lost, lostGame{found: found, from: node.RefOf(found.Record)})
+	err := r.forEach(ctx, r.name, runtime.StatusRunning, func(found ports.SharedRecord) {
+		if ref := node.RefOf(*found.Record); p.isAbsent(ref) {
+			lost = append(lost, lostGame{found: found.Clone(), from: ref})
 		}
 	})
 	if err != nil {
@@ -93,15 +93,13 @@ func (r *region) findLost(ctx context.Context, p *pass) ([]lostGame, error) {
 
 // forEach calls fn with every record of a region that has the status. It reads the copy
 // of the store, which may be old: Reschedule compares the revision of the record.
-func (r *region) forEach(ctx context.Context, name string, status runtime.Status, fn func(runtime.VersionedRecord)) error {
-	query := ports.PageQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{status}, Regions: []string{name}}, Limit: ports.MaxPageLimit, Local: true}
-	for page, err := range ports.AllPages(ctx, r.deps.Records, query) {
+func (r *region) forEach(ctx context.Context, name string, status runtime.Status, fn func(ports.SharedRecord)) error {
+	query := ports.ScanQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{status}, Regions: []string{name}}, Local: true}
+	for found, err := range ports.ScanRecords(ctx, r.deps.Records, query) {
 		if err != nil {
 			return fmt.Errorf("list the %s games of region %q: %w", status, name, err)
 		}
-		for _, found := range page.Records {
-			fn(found)
-		}
+		fn(found)
 	}
 	return nil
 }

@@ -11,12 +11,13 @@ import (
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // isAbsentAsDesired reports whether an earlier pass found that the removed record at this
 // revision is not desired to run. Most removed records stay so, and a pass must not read all
 // their intents. An operation that changes the desired status changes the record too.
-func (w *Worker) isAbsentAsDesired(removed runtime.VersionedRecord) bool {
+func (w *Worker) isAbsentAsDesired(removed ports.SharedRecord) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	revision, found := w.absentAsDesired[removed.Record.GameID]

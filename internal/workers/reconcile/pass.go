@@ -152,14 +152,13 @@ func (w *Worker) listGames(ctx context.Context) (withOperation []string, records
 		return nil
 	})
 	group.Go(func() error {
-		for page, err := range ports.AllPages(groupCtx, w.deps.Records, ports.PageQuery{RecordFilter: ports.FilterByNode(node.Ref{Region: w.cfg.Region, Name: w.cfg.Node})}) {
+		query := ports.ScanQuery{RecordFilter: ports.FilterByNode(node.Ref{Region: w.cfg.Region, Name: w.cfg.Node})}
+		for found, err := range ports.ScanRecords(groupCtx, w.deps.Records, query) {
 			if err != nil {
 				return fmt.Errorf("list the records of this node: %w", err)
 			}
-			for _, found := range page.Records {
-				if found.Record.Status != runtime.StatusRemoved || !w.isAbsentAsDesired(found) {
-					records = append(records, found)
-				}
+			if found.Record.Status != runtime.StatusRemoved || !w.isAbsentAsDesired(found) {
+				records = append(records, found.Clone())
 			}
 		}
 		return nil
