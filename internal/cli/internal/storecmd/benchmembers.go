@@ -48,9 +48,10 @@ func (c commands) benchMemberCommand() *cobra.Command {
 		Short: "Run one member of etcd for bench --members, which starts this command",
 		Long: `Member runs one member of etcd. Bench starts it with --members, and sends settings and
 requests to its standard input.`,
-		Example: `  rtmanager bench --members 3`,
-		Hidden:  true,
-		Args:    host.RequireNoArguments,
+		Example: `  rtmanager bench --members 3
+  rtmanager bench member`,
+		Hidden: true,
+		Args:   host.RequireNoArguments,
 	}
 	cmd.RunE = c.RunE(func(cmd *cobra.Command, _ []string) error {
 		c.UseNoDaemon()

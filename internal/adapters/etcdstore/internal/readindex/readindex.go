@@ -94,7 +94,7 @@ func (x *ReadIndexer) enqueue() *request {
 }
 
 // run sends requests until no caller waits. Before each one it lets the callers run that can: those
-// of the last response are about to call again, and the first of them would otherwise have a read
+// of the last response are about to call once more, and the first of them would otherwise have a read
 // of its own for which all others wait.
 func (x *ReadIndexer) run() {
 	for {
