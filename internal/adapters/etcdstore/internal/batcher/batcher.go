@@ -51,10 +51,12 @@ type Batcher struct {
 	inFlight int           // transactions of those requests
 	// responseTime is the moving average of the duration of requests.
 	responseTime time.Duration
-	// delay sends the pending transactions that have waited for long enough. It runs whenever
-	// some are pending.
-	delay *time.Timer
-	stats Stats
+	// delay sends the pending transactions that have waited for long enough. It is started when
+	// transactions become pending. isOverdue means that it has ended and no request could be sent:
+	// then the next one that can is.
+	delay     *time.Timer
+	isOverdue bool
+	stats     Stats
 
 	flushers sync.WaitGroup
 }
@@ -204,8 +206,10 @@ func (b *Batcher) flushLoop(batch []*pendingTxn) {
 // while no request is in flight, any transaction is due. mu must be held.
 func (b *Batcher) nextBatch(isDue bool) []*pendingTxn {
 	if b.requests == maxInFlight || len(b.pending) == 0 {
+		b.isOverdue = len(b.pending) > 0 && (b.isOverdue || isDue)
 		return nil
 	}
+	isDue, b.isOverdue = isDue || b.isOverdue, false
 	share := b.share(len(b.pending))
 	if !isDue && b.requests > 0 && len(b.pending) < share {
 		return nil

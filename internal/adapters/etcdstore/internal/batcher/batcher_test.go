@@ -27,6 +27,7 @@ type fakeKV struct {
 	mu       sync.Mutex
 	requests []int // transactions per request
 	reject   error // of requests with several transactions
+	hang     int   // requests with at least as many transactions take a minute; 0 for none
 }
 
 func (k *fakeKV) Txn(ctx context.Context) clientv3.Txn { return &fakeTxn{kv: k, ctx: ctx} }
@@ -55,10 +56,13 @@ func (x *fakeTxn) Commit() (*clientv3.TxnResponse, error) {
 	x.kv.mu.Lock()
 	x.kv.requests = append(x.kv.requests, size)
 	revision := int64(len(x.kv.requests))
-	reject := x.kv.reject
+	reject, took := x.kv.reject, time.Second
+	if x.kv.hang > 0 && size >= x.kv.hang {
+		took = time.Minute
+	}
 	x.kv.mu.Unlock()
 	select {
-	case <-time.After(time.Second):
+	case <-time.After(took):
 	case <-x.ctx.Done():
 		return nil, x.ctx.Err()
 	}
@@ -243,6 +247,33 @@ func TestCanceledPendingTransactionIsNotSent(t *testing.T) {
 		synctest.Wait()
 		require.ErrorIs(t, err, batcher.ErrNotSent)
 		require.Equal(t, before, f.Pending())
+		require.NoError(t, f.finish())
+	})
+}
+
+// TestHungRequestDelaysNoOther hangs a large request. A transaction that waits while all other
+// requests are in flight too is sent when the first of them returns, although the share of the large
+// request is not pending.
+func TestHungRequestDelaysNoOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		f.kv.hang = 20
+		txns := games(50)
+		f.send(t.Context(), txns[:44]...) // four at once, and 40 in the next request
+		time.Sleep(1500 * time.Millisecond)
+		synctest.Wait()
+		require.Zero(t, f.Pending())
+		for _, txn := range txns[44:47] {
+			f.send(t.Context(), txn)
+			time.Sleep(100 * time.Millisecond) // until it is due
+			synctest.Wait()
+			require.Zero(t, f.Pending())
+		}
+		start := time.Now()
+		_, err := f.Send(t.Context(), txns[47])
+		require.NoError(t, err)
+		require.Less(t, time.Since(start), 3*time.Second)
 		require.NoError(t, f.finish())
 	})
 }

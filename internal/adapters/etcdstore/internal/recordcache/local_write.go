@@ -18,6 +18,8 @@ type LocalWrite struct {
 	// hasRevisions means that the record is complete and does not change any more. The mutex of
 	// pendingWrites guards it.
 	hasRevisions bool
+	// resets is pendingWrites.resets at the start of the write.
+	resets int64
 }
 
 // StartWrite announces that value, which encodes the record, may become the value of the record's
@@ -86,7 +88,7 @@ func (p *pendingWrites) announce(w *LocalWrite) bool {
 	if !p.isOpen || len(p.local) >= maxPendingWrites {
 		return false
 	}
-	p.local[w.record.Segment] = w
+	p.local[w.record.Segment], w.resets = w, p.resets
 	return true
 }
 
@@ -114,6 +116,9 @@ func (p *pendingWrites) finish(w *LocalWrite, createRevision, modRevision int64)
 		copied := *w.record
 		r = &copied
 		r.CreateRevision, r.ModRevision = createRevision, modRevision
+	}
+	if w.resets != p.resets {
+		return &r.Record, false // the revision may be one of another history
 	}
 	return &r.Record, p.addLocked(pendingRecord{r, w.value})
 }

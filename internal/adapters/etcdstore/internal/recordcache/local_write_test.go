@@ -145,3 +145,17 @@ func TestWritesWhoseRecordMayDiffer(t *testing.T) {
 	cache.Reset()
 	require.Nil(t, cache.StartWrite(layout.StoredRecord{RuntimeRecord: runtime.RuntimeRecord{GameID: "a"}}, nil))
 }
+
+// TestWriteOfAnotherHistoryIsNoBase finishes a write after the cache was filled from a store whose
+// revision went back.
+func TestWriteOfAnotherHistoryIsNoBase(t *testing.T) {
+	t.Parallel()
+	cache := newCache(t)
+	w, _ := localWrite(t, cache, "op-of-the-lost-history")
+	cache.Reset()
+	restored := recordcache.NewIndexes()
+	restored.Revision = 7
+	cache.Fill(restored)
+	require.EqualValues(t, 200, cache.FinishWrite(w, 1, 200).ModRevision)
+	require.Nil(t, writeBase(cache, "a"))
+}

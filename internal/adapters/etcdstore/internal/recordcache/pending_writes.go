@@ -23,6 +23,7 @@ type pendingWrites struct {
 	// write that etcd has applied leaves local for records.
 	records map[string]pendingRecord
 	local   map[string]*LocalWrite
+	resets  int64 // number of calls of reset
 }
 
 // pendingRecord is a record that is newer than the watch.
@@ -38,6 +39,7 @@ func (p *pendingWrites) reset(isOpen bool, watchRevision int64) {
 	defer p.mu.Unlock()
 	p.isOpen, p.watchRevision, p.records = isOpen, watchRevision, map[string]pendingRecord{}
 	p.local = map[string]*LocalWrite{}
+	p.resets++
 }
 
 // add stores a record unless the watch has reached its revision: the watch may have reported

@@ -48,7 +48,7 @@ func (t *placeTree) get(segment string) *place {
 	if n == nil {
 		return nil
 	}
-	if i := n.countUpTo(segment); i > 0 && n.places[i-1].segment == segment {
+	if i := countUpTo(n.places, segment); i > 0 && n.places[i-1].segment == segment {
 		return n.places[i-1]
 	}
 	return nil
@@ -97,24 +97,26 @@ func (t *placeTree) remove(by *owner, segment string) *place {
 	return p
 }
 
-// countUpTo returns the number of places at or before the segment.
-func (n *placeNode) countUpTo(segment string) int {
-	if last := len(n.places) - 1; last >= 0 && n.places[last].segment <= segment {
+// countUpTo returns the number of places at or before the segment. They are in order.
+func countUpTo(places []*place, segment string) int {
+	if last := len(places) - 1; last >= 0 && places[last].segment <= segment {
 		return last + 1 // places are often added in ascending order
 	}
-	i, isFound := slices.BinarySearchFunc(n.places, segment, func(p *place, segment string) int { return strings.Compare(p.segment, segment) })
+	i, isFound := slices.BinarySearchFunc(places, segment, func(p *place, segment string) int { return strings.Compare(p.segment, segment) })
 	if isFound {
 		i++
 	}
 	return i
 }
 
-// childOf returns the index of the child whose part contains the segment.
-func (n *placeNode) childOf(segment string) int { return max(n.countUpTo(segment)-1, 0) }
+// childOf returns the index of the child whose part contains the segment. The bound of the first
+// child is left out: it can be after that of the next one, since the first child also receives
+// all places before it.
+func (n *placeNode) childOf(segment string) int { return countUpTo(n.places[1:], segment) }
 
 func (n *placeNode) ascend(from string, visit func(*place) bool) bool {
 	if n.children == nil {
-		start := n.countUpTo(from)
+		start := countUpTo(n.places, from)
 		if start > 0 && n.places[start-1].segment == from {
 			start--
 		}
@@ -151,7 +153,7 @@ func (n *placeNode) ownedChild(i int) *placeNode {
 // its right part.
 func (n *placeNode) add(p *place) (right *placeNode) {
 	if n.children == nil {
-		return n.insert(n.countUpTo(p.segment), p, nil)
+		return n.insert(countUpTo(n.places, p.segment), p, nil)
 	}
 	i := n.childOf(p.segment)
 	if split := n.ownedChild(i).add(p); split != nil {
@@ -189,7 +191,7 @@ func (n *placeNode) insert(i int, p *place, child *placeNode) (right *placeNode)
 // remove removes the place of a segment that the node has.
 func (n *placeNode) remove(segment string) {
 	if n.children == nil {
-		i := n.countUpTo(segment)
+		i := countUpTo(n.places, segment)
 		n.places = slices.Delete(n.places, i-1, i)
 		return
 	}
