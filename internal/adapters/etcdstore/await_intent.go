@@ -30,6 +30,7 @@ func (s *Store) AwaitIntent(ctx context.Context, gameID string, after int64) (po
 }
 
 func (s *Store) awaitIntent(ctx context.Context, gameID string, after int64) (ports.VersionedIntent, error) {
+	since := s.knownIntents.begin()
 	// RequireLeader: a member that has lost its cluster then fails the watch.
 	watchCtx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
@@ -42,11 +43,13 @@ func (s *Store) awaitIntent(ctx context.Context, gameID string, after int64) (po
 		}
 		last := resp.Events[len(resp.Events)-1]
 		if last.Type == clientv3.EventTypeDelete {
-			return ports.VersionedIntent{Intent: operation.Intent{GameID: gameID}}, nil
+			absent := ports.VersionedIntent{Intent: operation.Intent{GameID: gameID}}
+			s.knownIntents.add(absent, since)
+			return absent, nil
 		}
 		intent, err := s.keys.VersionedIntent(last.Kv)
 		if err == nil {
-			s.knownIntents.add(intent)
+			s.knownIntents.add(intent, since)
 		}
 		return intent, err
 	}

@@ -27,6 +27,7 @@ func (s *Store) GetIntent(ctx context.Context, gameID string) (ports.VersionedIn
 	}
 	defer end()
 	found := ports.VersionedIntent{Intent: operation.Intent{GameID: gameID}}
+	since := s.knownIntents.begin()
 	resp, err := s.etcd.Get(ctx, s.keys.Intent(gameID))
 	if err == nil && len(resp.Kvs) > 0 {
 		found, err = s.keys.VersionedIntent(resp.Kvs[0])
@@ -34,7 +35,7 @@ func (s *Store) GetIntent(ctx context.Context, gameID string) (ports.VersionedIn
 	if err != nil {
 		return ports.VersionedIntent{}, fmt.Errorf("get the intent of game %q: %w", gameID, err)
 	}
-	s.knownIntents.add(found)
+	s.knownIntents.add(found, since)
 	return found, nil
 }
 
@@ -57,12 +58,13 @@ func (s *Store) GetIntentAndRecord(ctx context.Context, gameID string) (ports.Ve
 
 func (s *Store) getIntentAndRecord(ctx context.Context, gameID string) (intent ports.VersionedIntent, record runtime.VersionedRecord, err error) {
 	intent.Intent.GameID = gameID
+	since := s.knownIntents.begin()
 	kvs, err := s.etcd.GetEach(ctx, []clientv3.Op{clientv3.OpGet(s.keys.Intent(gameID)), clientv3.OpGet(s.keys.Record(gameID))})
 	if err == nil && kvs[0] != nil {
 		intent, err = s.keys.VersionedIntent(kvs[0])
 	}
 	if err == nil {
-		s.knownIntents.add(intent)
+		s.knownIntents.add(intent, since)
 	}
 	if err != nil || kvs[1] == nil {
 		return intent, record, err
@@ -95,6 +97,7 @@ func (s *Store) GetIntents(ctx context.Context, gameIDs []string) ([]ports.Versi
 		for i, gameID := range chunk {
 			gets[i] = clientv3.OpGet(s.keys.Intent(gameID))
 		}
+		since := s.knownIntents.begin()
 		kvs, err := s.etcd.GetEach(ctx, gets)
 		if err != nil {
 			return nil, fmt.Errorf("get the intents of %d games: %w", len(gameIDs), err)
@@ -110,7 +113,7 @@ func (s *Store) GetIntents(ctx context.Context, gameIDs []string) ([]ports.Versi
 				}
 			}
 			found = append(found, intent)
-			s.knownIntents.refresh(intent)
+			s.knownIntents.refresh(intent, since)
 		}
 	}
 	return found, errors.Join(corrupt...)
@@ -218,6 +221,7 @@ func (s *Store) PutIntent(ctx context.Context, intent operation.Intent, replaces
 }
 
 func (s *Store) putIntent(ctx context.Context, intent operation.Intent, replaces ports.IntentVersion, fences []node.Fence) (ports.IntentVersion, error) {
+	since := s.knownIntents.begin()
 	txn, err := s.newIntentTxn(ctx, intent, replaces, fences)
 	if err != nil {
 		return ports.IntentVersion{}, err
@@ -229,7 +233,7 @@ func (s *Store) putIntent(ctx context.Context, intent operation.Intent, replaces
 		}
 		if result.isApplied {
 			version := ports.NewIntentVersion(result.result, txn.value)
-			s.knownIntents.add(ports.VersionedIntent{Intent: intent, IntentVersion: version})
+			s.knownIntents.add(ports.VersionedIntent{Intent: intent, IntentVersion: version}, since)
 			return version, nil
 		}
 		if err := txn.conflictError(result.state); err != nil {

@@ -19,6 +19,9 @@ const maxKnownIntents = 2048
 type knownIntents struct {
 	mu    sync.Mutex
 	games *lru.Cache // *knownIntent by game
+	// resets is the number of calls of reset. A response of a request from before the last one may
+	// be of another history of etcd, whose revisions mean nothing.
+	resets int64
 }
 
 // knownIntent is the newest version of an intent. If its revision is below least, etcd has a
@@ -42,14 +45,25 @@ func (k *knownIntents) get(gameID string) (ports.VersionedIntent, bool) {
 	return entry.clone(), true
 }
 
-// add stores a version that etcd has returned or written, unless a newer one is known. It ignores
-// the absence of an intent.
-func (k *knownIntents) add(intent ports.VersionedIntent) {
-	if intent.Revision == 0 {
-		return
-	}
+// begin returns what a request passes to add, or to refresh, with its response.
+func (k *knownIntents) begin() (since int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	return k.resets
+}
+
+// add stores a version that etcd has returned or written, unless a newer one is known. The absence
+// of an intent drops what is known. since is that of begin.
+func (k *knownIntents) add(intent ports.VersionedIntent, since int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case since != k.resets:
+		return
+	case intent.Revision == 0:
+		k.games.Remove(intent.Intent.GameID)
+		return
+	}
 	entry := k.find(intent.Intent.GameID)
 	if entry == nil {
 		entry = &knownIntent{}
@@ -61,23 +75,24 @@ func (k *knownIntents) add(intent ports.VersionedIntent) {
 }
 
 // refresh is add for a game that has a version here.
-func (k *knownIntents) refresh(intent ports.VersionedIntent) {
+func (k *knownIntents) refresh(intent ports.VersionedIntent, since int64) {
 	k.mu.Lock()
 	isKnown := k.find(intent.Intent.GameID) != nil
 	k.mu.Unlock()
-	switch {
-	case !isKnown:
-	case intent.Revision == 0:
-		k.remove(intent.Intent.GameID)
-	default:
-		k.add(intent)
+	if isKnown {
+		k.add(intent, since)
 	}
 }
 
-// expire drops a version that is older than the revision, at which the intent was written.
+// expire drops a version that is older than the revision, at which the intent was written; 0 means
+// that it was deleted.
 func (k *knownIntents) expire(gameID string, revision int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if revision == 0 {
+		k.games.Remove(gameID)
+		return
+	}
 	entry := k.find(gameID)
 	if entry == nil {
 		entry = &knownIntent{}
@@ -97,6 +112,7 @@ func (k *knownIntents) remove(gameID string) {
 func (k *knownIntents) reset() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.resets++
 	k.games.Clear()
 }
 

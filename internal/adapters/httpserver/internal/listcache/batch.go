@@ -45,7 +45,13 @@ func (b *batch) start(index int32) uint32 {
 // newBatch returns a batch of the records that are not encoded yet.
 func (c *Cache) newBatch(records []*runtime.RuntimeRecord) *batch {
 	b := &batch{records: records}
-	b.encode = sync.OnceValue(func() error { return c.encodeBatch(b) })
+	b.encode = sync.OnceValue(func() error {
+		isComplete := false
+		defer c.dropUnless(&isComplete, func() { c.dropBatch(b) })
+		err := c.encodeBatch(b)
+		isComplete = true
+		return err
+	})
 	return b
 }
 

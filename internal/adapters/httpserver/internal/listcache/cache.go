@@ -1,6 +1,7 @@
 package listcache
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -35,7 +36,7 @@ type Cache struct {
 // generation is the pages of the snapshots with the same records.
 type generation struct {
 	contents any
-	pages    map[string]*pageEntry // by queryKey
+	pages    map[pageKey]*pageEntry
 }
 
 // pageEntry is a page that one caller builds and the others wait for.
@@ -88,7 +89,14 @@ func (c *Cache) Page(snapshot ports.RecordSnapshot, query ports.PageQuery) (*Pag
 	generation := c.useGeneration(contents)
 	entry := generation.pages[key]
 	if entry == nil {
-		entry = &pageEntry{build: sync.OnceValues(func() (*Page, error) { return c.buildPage(snapshot, query) })}
+		entry = new(pageEntry)
+		entry.build = sync.OnceValues(func() (*Page, error) {
+			isComplete := false
+			defer c.dropUnless(&isComplete, func() { generation.drop(key, entry) })
+			page, err := c.buildPage(snapshot, query)
+			isComplete = true
+			return page, err
+		})
 		generation.pages[key] = entry
 		c.scheduleExpiry()
 	}
@@ -99,8 +107,8 @@ func (c *Cache) Page(snapshot ports.RecordSnapshot, query ports.PageQuery) (*Pag
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch isKept := generation.pages[key] == entry; {
-	case err != nil && isKept:
-		delete(generation.pages, key)
+	case err != nil:
+		generation.drop(key, entry)
 	case err == nil && isKept && entry.built == nil:
 		entry.built = page
 		c.addBytes(page.size())
@@ -108,12 +116,32 @@ func (c *Cache) Page(snapshot ports.RecordSnapshot, query ports.PageQuery) (*Pag
 	return page, err
 }
 
-// queryKey returns a text that is equal only for queries with the same pages of one snapshot.
-func queryKey(query *ports.PageQuery) (string, error) {
+// drop drops a page unless another one has taken its place. Cache.mu must be held.
+func (g *generation) drop(key pageKey, entry *pageEntry) {
+	if g.pages[key] == entry {
+		delete(g.pages, key)
+	}
+}
+
+// dropUnless calls drop unless isComplete is set. It is not after a panic, which each later caller
+// would get otherwise.
+func (c *Cache) dropUnless(isComplete *bool, drop func()) {
+	if !*isComplete {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		drop()
+	}
+}
+
+// pageKey is a hash of a query: a client can send long ones.
+type pageKey [sha256.Size]byte
+
+// queryKey returns a key that is equal only for queries with the same pages of one snapshot.
+func queryKey(query *ports.PageQuery) (pageKey, error) {
 	filter := query.RecordFilter
 	filter.Labels = runtime.LabelSelector{} // whose members have no JSON
 	key, err := json.Marshal(filter)
-	return fmt.Sprintf("%s %q %s %d %q", key, query.Labels.String(), query.Order, query.Limit, query.After), err
+	return sha256.Sum256(fmt.Appendf(key, " %q %s %d %q", query.Labels.String(), query.Order, query.Limit, query.After)), err
 }
 
 // useGeneration returns the pages of the contents, which become the most recently used ones. mu must be
@@ -130,7 +158,7 @@ func (c *Cache) useGeneration(contents any) *generation {
 	if len(c.generations) == maxGenerations {
 		c.dropGeneration(0)
 	}
-	g := &generation{contents: contents, pages: map[string]*pageEntry{}}
+	g := &generation{contents: contents, pages: map[pageKey]*pageEntry{}}
 	c.generations = append(c.generations, g)
 	return g
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	goruntime "runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -211,4 +213,48 @@ func TestAnErrorIsNotKept(t *testing.T) {
 	require.ErrorContains(t, err, "year")
 	require.Equal(t, listcache.Stats{}, cache.Stats())
 	requireSamePage(t, cache, store, ports.PageQuery{Limit: 1})
+}
+
+// panickingSnapshot panics in its first page.
+type panickingSnapshot struct {
+	ports.RecordSnapshot
+	calls int
+}
+
+func (s *panickingSnapshot) Page(query ports.PageQuery) (ports.SharedPage, error) {
+	if s.calls++; s.calls == 1 {
+		panic("in the first page")
+	}
+	return s.RecordSnapshot.Page(query)
+}
+
+func TestAPanicIsNotKept(t *testing.T) {
+	t.Parallel()
+	store := memstore.New()
+	fill(t, store, 0, 3)
+	cache, snapshot, query := listcache.New(1<<20), &panickingSnapshot{RecordSnapshot: snapshotOf(t, store)}, ports.PageQuery{Limit: 10}
+	require.PanicsWithValue(t, "in the first page", func() { _, _ = cache.Page(snapshot, query) })
+	_, err := cache.Page(snapshot, query)
+	require.NoError(t, err)
+	require.Equal(t, 2, snapshot.calls)
+}
+
+// TestLongQueriesTakeNoMemory lists by many long prefixes, which the memory of the cache does not
+// contain. It runs alone, because it measures the heap.
+func TestLongQueriesTakeNoMemory(t *testing.T) {
+	store := memstore.New()
+	fill(t, store, 0, 3)
+	cache, snapshot := listcache.New(64<<20), snapshotOf(t, store)
+	long := strings.Repeat("<", 50_000)
+	var before, after goruntime.MemStats
+	goruntime.GC()
+	goruntime.ReadMemStats(&before)
+	for n := range 500 {
+		_, err := cache.Page(snapshot, ports.PageQuery{Limit: 10, RecordFilter: ports.RecordFilter{GamePrefix: fmt.Sprint(long, n)}})
+		require.NoError(t, err)
+	}
+	goruntime.GC()
+	goruntime.ReadMemStats(&after)
+	require.Equal(t, 500, cache.Stats().Pages)
+	require.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(20<<20))
 }

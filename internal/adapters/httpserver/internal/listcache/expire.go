@@ -124,7 +124,7 @@ func (c *Cache) dropGeneration(i int) {
 	c.generations = slices.Delete(c.generations, i, i+1)
 }
 
-func (c *Cache) dropPage(g *generation, key string) {
+func (c *Cache) dropPage(g *generation, key pageKey) {
 	entry := g.pages[key]
 	delete(g.pages, key)
 	if entry.built != nil {
