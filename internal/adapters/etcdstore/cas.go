@@ -42,6 +42,14 @@ type casTxn[S, W any] interface {
 	explainFailedCompare(ctx context.Context, resp *clientv3.TxnResponse) error
 }
 
+// sendTxn makes one try of a transaction, in a batch with others if there are some.
+func (s *Store) sendTxn(ctx context.Context, txn *batcher.Txn) (*clientv3.TxnResponse, error) {
+	if s.batcher == nil {
+		return txn.SendDirect(ctx, s.etcd)
+	}
+	return s.batcher.Send(ctx, txn)
+}
+
 // casResult is the outcome of a casTxn: either it was applied, or the state has changed.
 type casResult[S, W any] struct {
 	isApplied bool

@@ -132,12 +132,9 @@ func (s *Store) newConditionTxn(input ports.ConditionInput, base *layout.Record)
 
 func (t *conditionTxn) id() string { return t.logID }
 
-// send makes one try, in a batch with other writes if there are some.
+// send makes one try.
 func (t *conditionTxn) send(ctx context.Context) (*clientv3.TxnResponse, error) {
-	if t.store.batcher == nil {
-		return t.SendDirect(ctx, t.store.etcd)
-	}
-	return t.store.batcher.Send(ctx, &t.Txn)
+	return t.store.sendTxn(ctx, &t.Txn)
 }
 
 // resultOf also passes the record to the cache.

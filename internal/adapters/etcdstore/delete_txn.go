@@ -112,12 +112,9 @@ func (t *deleteTxn) withoutEpoch() *deleteTxn {
 
 func (t *deleteTxn) id() string { return t.input.Origin.OperationID }
 
-// send makes one try, in a batch with other writes if there are some.
+// send makes one try.
 func (t *deleteTxn) send(ctx context.Context) (*clientv3.TxnResponse, error) {
-	if t.store.batcher == nil {
-		return t.SendDirect(ctx, t.store.etcd)
-	}
-	return t.store.batcher.Send(ctx, &t.Txn)
+	return t.store.sendTxn(ctx, &t.Txn)
 }
 
 func (t *deleteTxn) resultOf(*clientv3.TxnResponse) struct{} { return struct{}{} }

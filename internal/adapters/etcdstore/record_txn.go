@@ -130,16 +130,10 @@ func (t *recordTxn) estimateBytes(values int, before, after runtime.RuntimeRecor
 
 func (t *recordTxn) id() string { return t.mutation.origin.OperationID }
 
-// send makes one try, in a batch with other writes if there are some. On a full disk the end of
+// send makes one try. On a full disk the end of
 // a game takes space that is reserved for it.
 func (t *recordTxn) send(ctx context.Context) (*clientv3.TxnResponse, error) {
-	var resp *clientv3.TxnResponse
-	var err error
-	if t.store.batcher == nil {
-		resp, err = t.SendDirect(ctx, t.store.etcd)
-	} else {
-		resp, err = t.store.batcher.Send(ctx, &t.Txn)
-	}
+	resp, err := t.store.sendTxn(ctx, &t.Txn)
 	if errors.Is(err, rpctypes.ErrNoSpace) && t.endsGame() {
 		return t.SendDirect(etcd.UseReserve(ctx), t.store.etcd)
 	}

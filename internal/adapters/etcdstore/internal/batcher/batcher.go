@@ -127,10 +127,13 @@ func (b *Batcher) admit(txn *Txn) *pendingTxn {
 	p := &pendingTxn{txn: txn, done: make(chan struct{})}
 	b.pending = append(b.pending, p)
 	if len(b.pending) == 1 {
-		b.delay.Reset(min(max(b.responseTime/2, minDelay), maxDelay))
+		b.startDelay()
 	}
 	return p
 }
+
+// startDelay makes the pending transactions due after half a response time. mu must be held.
+func (b *Batcher) startDelay() { b.delay.Reset(min(max(b.responseTime/2, minDelay), maxDelay)) }
 
 // share returns how many transactions each request has when this number is pending: the same
 // share of those that are pending or in flight. mu must be held.
@@ -182,11 +185,8 @@ func (b *Batcher) cancelPending(p *pendingTxn) bool {
 func (b *Batcher) release(took time.Duration) {
 	b.mu.Lock()
 	b.end(1, took)
-	hasPending := len(b.pending) > 0
 	b.mu.Unlock()
-	if hasPending {
-		b.flush(false)
-	}
+	b.flush(false)
 }
 
 // flushLoop sends batches for as long as enough transactions are pending.
@@ -221,7 +221,7 @@ func (b *Batcher) nextBatch(isDue bool) []*pendingTxn {
 	batch := b.popBatch(size)
 	b.begin(len(batch))
 	if len(b.pending) > 0 {
-		b.delay.Reset(min(max(b.responseTime/2, minDelay), maxDelay))
+		b.startDelay()
 	}
 	return batch
 }

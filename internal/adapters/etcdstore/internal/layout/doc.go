@@ -11,6 +11,11 @@
 //	/meta/deletion-epochs/<bucket>            empty                   keys.go
 //	/secrets/game.<game>                      deleted with the game; package etcdsecrets writes it
 //
+// Records and ledger entries in the form that this version writes are encoded by
+// record_encoder.go and decoded by record_canonical.go, without reflection, and all others by the
+// JSON package. record_decoder.go decodes records that are kept. game_keys.go makes the keys of one
+// game's write.
+//
 // At every revision each record has exactly one status index key, under its own status
 // and with its own container id as the value, and no other status index key exists. The
 // ledger entry numbered as the record's last write describes how the record came to be. Each

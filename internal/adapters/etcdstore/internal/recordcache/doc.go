@@ -13,6 +13,7 @@
 //	clone_slab.go      copies of records for callers
 //	snapshots.go       records at the revision of a list in progress
 //	pending_writes.go  records that are newer than the watch
+//	local_write.go     writes of this process, which the watch need not decode
 //	operation_history.go  operation ids of recent writes
 //	event_log.go       EventLog: recent changes, for many subscribers
 //	stats.go           Stats

@@ -92,7 +92,7 @@ func (c *Cache) Page(snapshot ports.RecordSnapshot, query ports.PageQuery) (*Pag
 		entry = new(pageEntry)
 		entry.build = sync.OnceValues(func() (*Page, error) {
 			isComplete := false
-			defer c.dropUnless(&isComplete, func() { generation.drop(key, entry) })
+			defer c.dropUnless(&isComplete, func() { c.dropEntry(generation, key, entry) })
 			page, err := c.buildPage(snapshot, query)
 			isComplete = true
 			return page, err
@@ -108,7 +108,7 @@ func (c *Cache) Page(snapshot ports.RecordSnapshot, query ports.PageQuery) (*Pag
 	defer c.mu.Unlock()
 	switch isKept := generation.pages[key] == entry; {
 	case err != nil:
-		generation.drop(key, entry)
+		c.dropEntry(generation, key, entry)
 	case err == nil && isKept && entry.built == nil:
 		entry.built = page
 		c.addBytes(page.size())
@@ -116,10 +116,10 @@ func (c *Cache) Page(snapshot ports.RecordSnapshot, query ports.PageQuery) (*Pag
 	return page, err
 }
 
-// drop drops a page unless another one has taken its place. Cache.mu must be held.
-func (g *generation) drop(key pageKey, entry *pageEntry) {
+// dropEntry drops a page unless another one has taken its place. mu must be held.
+func (c *Cache) dropEntry(g *generation, key pageKey, entry *pageEntry) {
 	if g.pages[key] == entry {
-		delete(g.pages, key)
+		c.dropPage(g, key)
 	}
 }
 
