@@ -186,6 +186,8 @@ var allowed = map[string][]string{
 	"testkit/etcdtest":        {"adapters/embeddedetcd", "testkit/tcptest"},
 	"testkit/regions":         {"testkit/tcptest"},
 	"testkit/chaos/recording": {},
+	"testkit/chaos/traffic":   {"domain/", "ports", "testkit/chaos/recording"},
+	"testkit/chaos":           {"testkit/chaos/", "testkit/regions", "adapters/etcdstore"},
 	"testkit/nodetest":        {"domain/", "ports", "adapters/", "services/", "workers/", "testkit/"},
 }
 

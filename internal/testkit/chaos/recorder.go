@@ -1,0 +1,123 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/testkit/chaos/recording"
+)
+
+// recorder records every change of every key of etcd. It is safe for concurrent use.
+type recorder struct {
+	client *clientv3.Client
+	record *recording.Writer
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+
+	mu       sync.Mutex
+	position int64 // the revision up to which all changes are recorded
+	changed  chan struct{}
+	err      error // why the recorder has ended
+}
+
+// startRecorder records the keys that exist, and from then on every change. The caller calls stop.
+func startRecorder(ctx context.Context, client *clientv3.Client, record *recording.Writer) (*recorder, error) {
+	resp, err := client.Get(ctx, "\x00", clientv3.WithFromKey())
+	if err != nil {
+		return nil, fmt.Errorf("read the keys of etcd: %w", err)
+	}
+	for _, kv := range resp.Kvs {
+		record.Change(recording.Change{
+			Revision: kv.ModRevision, At: record.Now(), Key: string(kv.Key), Value: string(kv.Value), Created: kv.CreateRevision, Version: kv.Version, Lease: kv.Lease, Initial: true,
+		})
+	}
+	watchCtx, cancel := context.WithCancel(context.Background())
+	r := &recorder{client: client, record: record, cancel: cancel, position: resp.Header.Revision, changed: make(chan struct{})}
+	r.done.Go(func() { r.run(watchCtx) })
+	return r, nil
+}
+
+// run watches until ctx ends. The client resumes a watch that a member has broken off.
+func (r *recorder) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		watchCtx, cancel := context.WithCancel(ctx)
+		for resp := range r.client.Watch(watchCtx, "\x00", clientv3.WithFromKey(), clientv3.WithRev(r.recorded()+1)) {
+			if resp.CompactRevision > 0 {
+				r.fail(fmt.Errorf("etcd has compacted revision %d, which was not recorded", r.recorded()+1))
+				cancel()
+				return
+			}
+			if resp.Err() != nil {
+				break
+			}
+			r.add(resp.Events)
+		}
+		cancel()
+		select {
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (r *recorder) add(events []*clientv3.Event) {
+	if len(events) == 0 {
+		return
+	}
+	at := r.record.Now()
+	for _, e := range events {
+		r.record.Change(recording.Change{
+			Revision: e.Kv.ModRevision, At: at, Key: string(e.Kv.Key), Deleted: e.Type == clientv3.EventTypeDelete,
+			Value: string(e.Kv.Value), Created: e.Kv.CreateRevision, Version: e.Kv.Version, Lease: e.Kv.Lease,
+		})
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.position = events[len(events)-1].Kv.ModRevision
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+func (r *recorder) recorded() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.position
+}
+
+func (r *recorder) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.err = err
+}
+
+// catchUp waits until everything that etcd has applied by now is recorded, and returns that revision.
+func (r *recorder) catchUp(ctx context.Context) (int64, error) {
+	resp, err := r.client.Get(ctx, "\x00", clientv3.WithCountOnly())
+	if err != nil {
+		return 0, fmt.Errorf("read the revision of etcd: %w", err)
+	}
+	for {
+		r.mu.Lock()
+		position, changed, err := r.position, r.changed, r.err
+		r.mu.Unlock()
+		if err != nil || position >= resp.Header.Revision {
+			return position, err
+		}
+		select {
+		case <-changed:
+		case <-time.After(time.Second): // r.err may be set
+		case <-ctx.Done():
+			return position, fmt.Errorf("changes after revision %d are not recorded: %w", position, ctx.Err())
+		}
+	}
+}
+
+// stop ends the recording of changes.
+func (r *recorder) stop() {
+	r.cancel()
+	r.done.Wait()
+}

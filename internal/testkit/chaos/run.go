@@ -1,0 +1,164 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"galaxy/rtmanager/internal/testkit/chaos/recording"
+	"galaxy/rtmanager/internal/testkit/chaos/traffic"
+)
+
+// Fault is a fault that a run can inject.
+type Fault struct {
+	Kind   string
+	Target string
+	// MaxDuration is how long it may last.
+	MaxDuration time.Duration
+	// Inject injects the fault and returns what repairs it.
+	Inject func(ctx context.Context, rng *rand.Rand) (repair func(ctx context.Context) error, detail string, err error)
+}
+
+// Environment is the cluster that a run is on.
+type Environment struct {
+	Layout string
+	// Daemons are the daemons; runs change none of them for good.
+	Daemons []traffic.Daemon
+	Stores  []traffic.Store
+	// Etcd is a client that no fault concerns.
+	Etcd *clientv3.Client
+	// Faults are those that runs can inject.
+	Faults []Fault
+	// Containers returns the containers that run on the node of a daemon; nil means that they
+	// cannot be observed.
+	Containers func(node string) []recording.Container
+	// Leader returns the member that leads etcd, empty if that is not known.
+	Leader func() string
+}
+
+// Config configures a run.
+type Config struct {
+	Seed     uint64
+	Dir      string // of the recording
+	Duration time.Duration
+	// Name is part of the names of the games of the run, unique on its cluster.
+	Name    string
+	Planted string
+	Traffic traffic.Config // its Seed, Run, Daemons and Stores are those of the run
+	// Log receives a line for each step; nil discards them.
+	Log func(format string, arguments ...any)
+}
+
+// recoveryTimeout bounds how long a run waits for the end of calls, and for a stable state.
+const recoveryTimeout = time.Minute
+
+// Execute makes traffic and injects faults for the duration, lets the cluster recover, and writes a
+// recording. The error is that of the harness: what the cluster does wrong is in the recording.
+func Execute(ctx context.Context, env Environment, cfg Config) error {
+	if cfg.Log == nil {
+		cfg.Log = func(string, ...any) {}
+	}
+	record, err := recording.Create(cfg.Dir)
+	if err != nil {
+		return err
+	}
+	started := time.Now()
+	changes, err := startRecorder(ctx, env.Etcd, record)
+	if err != nil {
+		return errors.Join(err, record.Close())
+	}
+	defer changes.stop()
+	samples := startSampler(env, record)
+	trafficConfig := cfg.Traffic
+	trafficConfig.Seed, trafficConfig.Run, trafficConfig.Daemons, trafficConfig.Stores = cfg.Seed, cfg.Name, env.Daemons, env.Stores
+	clients := traffic.Start(ctx, record, trafficConfig)
+
+	injectFaults(ctx, env, cfg, record)
+	run := recording.Run{
+		Seed: cfg.Seed, Layout: env.Layout, Planted: cfg.Planted, Started: started.UTC().Format(time.RFC3339), Duration: record.Now(), Stable: record.Now(), Games: clients.Games(),
+	}
+	for _, d := range env.Daemons {
+		run.Nodes = append(run.Nodes, d.Name())
+	}
+	err = finish(ctx, env, record, clients, changes)
+	samples.stop()
+	return errors.Join(err, record.Finish(run))
+}
+
+// finish waits until the cluster is stable after the last fault, and records its final state.
+func finish(ctx context.Context, env Environment, record *recording.Writer, clients *traffic.Traffic, changes *recorder) error {
+	// Clients continue for a moment: everything must work now.
+	select {
+	case <-ctx.Done():
+	case <-time.After(2 * time.Second):
+	}
+	callCtx, cancel := context.WithTimeout(ctx, recoveryTimeout)
+	defer cancel()
+	for _, pending := range clients.StopCalls(callCtx) {
+		record.Sample(recording.Calls, pending, pending)
+	}
+	var daemons sync.WaitGroup
+	for _, d := range env.Daemons {
+		daemons.Go(func() { recordFinal(ctx, record, clients, changes, d) })
+	}
+	daemons.Wait()
+	watchCtx, cancelWatch := context.WithTimeout(ctx, finalTimeout)
+	defer cancelWatch()
+	position, err := changes.catchUp(watchCtx)
+	clients.AwaitWatchers(watchCtx, position)
+	if !clients.StopWatches() {
+		return errors.Join(err, fmt.Errorf("clients still wait for calls %s after their timeout", recoveryTimeout))
+	}
+	return err
+}
+
+// injectFaults injects faults one after the other, and sometimes two at a time, until the duration of
+// the run is over. All are repaired when it returns.
+func injectFaults(ctx context.Context, env Environment, cfg Config, record *recording.Writer) {
+	rng := rand.New(rand.NewPCG(cfg.Seed, 1)) //nolint:gosec // reproducible
+	wait := func(limit time.Duration) {
+		timer := time.NewTimer(time.Duration(rng.Int64N(int64(limit))))
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+	}
+	deadline := time.Now().Add(cfg.Duration)
+	wait(time.Second)
+	for time.Now().Before(deadline) && ctx.Err() == nil && len(env.Faults) > 0 {
+		var repairs []func()
+		for count := 1 + rng.IntN(3)/2; count > 0; count-- {
+			fault := env.Faults[rng.IntN(len(env.Faults))]
+			repairs = append(repairs, inject(ctx, fault, rng, cfg, record))
+			wait(min(fault.MaxDuration, cfg.Duration/4))
+		}
+		for _, repair := range repairs {
+			repair()
+		}
+		wait(2 * time.Second)
+	}
+}
+
+// inject injects a fault and returns what repairs and records it.
+func inject(ctx context.Context, fault Fault, rng *rand.Rand, cfg Config, record *recording.Writer) (repair func()) {
+	entry := recording.Fault{Kind: fault.Kind, Target: fault.Target, Started: record.Now()}
+	end, detail, err := fault.Inject(ctx, rng)
+	entry.Detail = detail
+	cfg.Log("%8.3f s  %s: %s %s", time.Duration(entry.Started).Seconds(), fault.Kind, fault.Target, detail)
+	return func() {
+		if end != nil && err == nil {
+			err = end(ctx)
+		}
+		if entry.Repaired = record.Now(); err != nil {
+			entry.Error = err.Error()
+			cfg.Log("%8.3f s  %s: %s: %v", time.Duration(entry.Repaired).Seconds(), fault.Kind, fault.Target, err)
+		}
+		record.Fault(entry)
+	}
+}

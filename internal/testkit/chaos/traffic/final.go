@@ -1,0 +1,75 @@
+package traffic
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"galaxy/rtmanager/internal/testkit/chaos/recording"
+)
+
+// Read returns the response of a daemon to a GET of the path; status 0 if there is none.
+func (t *Traffic) Read(ctx context.Context, d Daemon, path string) (status int, body []byte) {
+	resp, err := rest{t: t, daemon: d}.do(ctx, http.MethodGet, path, nil, nil)
+	if err != nil {
+		return 0, []byte(err.Error())
+	}
+	return resp.status, resp.body
+}
+
+// ListAll returns all records as the daemon has them in memory, after it has caught up by a
+// linearizable read; nil if it does not respond.
+func (t *Traffic) ListAll(ctx context.Context, d Daemon) []recording.Item {
+	if status, _ := t.Read(ctx, d, "/v1/runtimes?limit=1"); status != http.StatusOK {
+		return nil
+	}
+	items := []recording.Item{}
+	for next := ""; ; {
+		query := url.Values{"limit": {"1000"}, "consistency": {"local"}}
+		if next != "" {
+			query.Set("continue", next)
+		}
+		status, body := t.Read(ctx, d, "/v1/runtimes?"+query.Encode())
+		var got page
+		if err := json.Unmarshal(body, &got); status != http.StatusOK || err != nil || len(got.Items) != len(got.ItemRevisions) {
+			return nil
+		}
+		for i, encoded := range got.Items {
+			if record, err := decodeRecord(encoded); err == nil {
+				items = append(items, recording.Item{Game: record.GameID, Revision: got.ItemRevisions[i], Status: record.Status, ContainerID: record.ContainerID})
+			}
+		}
+		if next = got.Continue; next == "" {
+			return items
+		}
+	}
+}
+
+func (t *Traffic) setPosition(watcher string, revision int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.positions[watcher] = revision
+}
+
+// AwaitWatchers waits until every watcher whose stream is open has the changes up to the revision, or
+// ctx ends.
+func (t *Traffic) AwaitWatchers(ctx context.Context, revision int64) {
+	for {
+		t.mu.Lock()
+		isBehind := false
+		for _, position := range t.positions {
+			isBehind = isBehind || position < revision
+		}
+		t.mu.Unlock()
+		if !isBehind {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
