@@ -187,7 +187,7 @@ var allowed = map[string][]string{
 	"testkit/regions":         {"testkit/tcptest"},
 	"testkit/chaos/recording": {},
 	"testkit/chaos/traffic":   {"domain/", "ports", "testkit/chaos/recording"},
-	"testkit/chaos":           {"testkit/chaos/", "testkit/regions", "adapters/etcdstore"},
+	"testkit/chaos":           {"testkit/chaos/", "testkit/regions", "testkit/faultkv", "adapters/etcdstore", "wait"},
 	"testkit/nodetest":        {"domain/", "ports", "adapters/", "services/", "workers/", "testkit/"},
 }
 

@@ -43,7 +43,7 @@ func newEnvironment(t *testing.T, layout string) chaos.Environment {
 	cluster, daemons := layouts[layout](t)
 	env := chaos.Environment{
 		Layout: layout, Etcd: newClient(t, cluster.Endpoints()), Leader: cluster.Leader, Faults: faultsOf(t, cluster, daemons, layout),
-		Stores: []traffic.Store{openStore(t, cluster)},
+		Stores: []traffic.Store{openStore(t, cluster), openStore(t, cluster)},
 	}
 	byNode := map[string]*regions.Daemon{}
 	for _, region := range regions.Names() {
@@ -61,10 +61,13 @@ func newEnvironment(t *testing.T, layout string) chaos.Environment {
 	return env
 }
 
-// openStore opens a store whose connections have the faults of the region EU.
+// openStore opens a store in this process, some of whose requests are lost.
 func openStore(t *testing.T, cluster *regions.Cluster) *etcdstore.Store {
 	t.Helper()
-	store, err := etcdstore.Open(t.Context(), newClient(t, cluster.Endpoints()), etcdstore.Options{})
+	client := newClient(t, cluster.Endpoints())
+	faults := injectRequestFaults(client)
+	t.Cleanup(faults.late.Wait)
+	store, err := etcdstore.Open(t.Context(), client, etcdstore.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = store.Close() })
 	return store

@@ -76,6 +76,7 @@ func Execute(ctx context.Context, env Environment, cfg Config) error {
 	samples := startSampler(env, record)
 	trafficConfig := cfg.Traffic
 	trafficConfig.Seed, trafficConfig.Run, trafficConfig.Daemons, trafficConfig.Stores = cfg.Seed, cfg.Name, env.Daemons, env.Stores
+	trafficConfig.Etcd = env.Etcd
 	clients := traffic.Start(ctx, record, trafficConfig)
 
 	injectFaults(ctx, env, cfg, record)

@@ -40,6 +40,9 @@ func (c *client) choose() recording.Call {
 		call.Input = c.newRecord(call.Game)
 	case roll < 74 && (c.seen[call.Game].status == removed || roll < 67): // others are rejected
 		call.Method = recording.Delete
+	case roll < 78 && c.target.hasLabels():
+		call.Method = recording.SetLabels
+		call.Input, _ = json.Marshal(map[string]any{"set": map[string]string{"client": fmt.Sprintf("%d-%d", c.id, c.writes+1)}})
 	default:
 		c.chooseUpdate(&call)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
@@ -22,6 +23,8 @@ type direct struct {
 }
 
 func (d direct) name() string { return fmt.Sprintf("store-%d", d.id) }
+
+func (d direct) hasLabels() bool { return false }
 
 // call implements target.
 func (d direct) call(ctx context.Context, call *recording.Call) {
@@ -38,7 +41,7 @@ func (d direct) call(ctx context.Context, call *recording.Call) {
 			call.Entries = append(call.Entries, encoded)
 		}
 	case recording.Put, recording.PutIf:
-		input := ports.PutInput{Origin: ports.Origin{OperationID: call.OperationID}}
+		input := ports.PutInput{Origin: ports.Origin{OperationID: call.OperationID}, Fence: fenceOf(call)}
 		if err := json.Unmarshal(call.Input, &input.Record); err != nil {
 			call.Outcome, call.Error = recording.Rejected, err.Error()
 			return
@@ -51,7 +54,7 @@ func (d direct) call(ctx context.Context, call *recording.Call) {
 	case recording.Delete:
 		setResult(call, runtime.VersionedRecord{}, d.store.Delete(ctx, ports.DeleteInput{GameID: call.Game, Origin: ports.Origin{OperationID: call.OperationID}}))
 	case recording.UpdateStatus:
-		input := ports.TransitionInput{Origin: ports.Origin{OperationID: call.OperationID}}
+		input := ports.TransitionInput{Origin: ports.Origin{OperationID: call.OperationID}, Fence: fenceOf(call)}
 		input.UpdateStatusInput = ports.UpdateStatusInput{
 			GameID: call.Game, ExpectedFrom: runtime.Status(call.From), ExpectedContainerID: call.ContainerID, To: runtime.Status(call.To), Now: time.Now(),
 		}
@@ -94,6 +97,14 @@ func (d direct) list(ctx context.Context, call *recording.Call) {
 			return
 		}
 	}
+}
+
+// fenceOf returns the fence of a call, nil for none.
+func fenceOf(call *recording.Call) *node.Fence {
+	if call.FenceKey == "" {
+		return nil
+	}
+	return &node.Fence{Key: call.FenceKey, CreateRevision: call.FenceRevision}
 }
 
 // setResult fills in the result of a call.

@@ -23,6 +23,8 @@ type rest struct {
 
 func (r rest) name() string { return r.daemon.Region + "-" + r.daemon.Node }
 
+func (r rest) hasLabels() bool { return true }
+
 // problem is an error response.
 type problem struct {
 	Code     string          `json:"code"`
@@ -52,6 +54,8 @@ func (r rest) call(ctx context.Context, call *recording.Call) {
 		r.send(ctx, call, http.MethodPut, "", call.Input)
 	case recording.Delete:
 		r.send(ctx, call, http.MethodDelete, "", nil)
+	case recording.SetLabels:
+		r.send(ctx, call, http.MethodPost, "/labels", call.Input)
 	case recording.UpdateStatus:
 		r.send(ctx, call, http.MethodPost, "/status", map[string]any{"expected_from": call.From, "expected_container_id": call.ContainerID, "to": call.To})
 	default:
@@ -83,7 +87,7 @@ func (r rest) send(ctx context.Context, call *recording.Call, method, suffix str
 	if tag := strings.Trim(resp.header.Get("ETag"), `"`); tag != "" {
 		call.Revision, _ = strconv.ParseInt(tag, 10, 64)
 	}
-	if suffix == "" && len(resp.body) > 0 || suffix == "/status" {
+	if suffix != "/history" && len(resp.body) > 0 && resp.body[0] == '{' && method != http.MethodDelete && !call.Method.IsLifecycle() {
 		call.Output = resp.body
 	}
 	return resp, true

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+
 	"galaxy/rtmanager/internal/ports"
 	"galaxy/rtmanager/internal/testkit/chaos/recording"
 )
@@ -52,6 +54,8 @@ type Config struct {
 	LifecycleGames int
 	// Image and PatchImage are images of one major and minor version that every daemon has.
 	Image, PatchImage string
+	// Etcd is the etcd in which leaders campaign; nil has none. Leaders write through the stores.
+	Etcd *clientv3.Client
 	// Watchers is the number of watchers of each daemon and store. Default 2.
 	Watchers int
 }
@@ -71,6 +75,9 @@ func setDefault[T comparable](value *T, byDefault T) {
 		*value = byDefault
 	}
 }
+
+// leadersPerStore is the number of leaders that write through each store.
+const leadersPerStore = 2
 
 // Traffic is what Start has started.
 type Traffic struct {
@@ -113,6 +120,13 @@ func Start(ctx context.Context, record *recording.Writer, cfg Config) *Traffic {
 			t.writers.Go(func() { c.run(writeCtx) })
 		}
 	}
+	for i := range leadersPerStore * len(cfg.Stores) {
+		if cfg.Etcd != nil {
+			to := direct{id: i % len(cfg.Stores), store: cfg.Stores[i%len(cfg.Stores)], run: cfg.Run}
+			l := newLeader(t, i, len(t.targets())*cfg.ClientsPerTarget+i, to)
+			t.writers.Go(func() { l.run(writeCtx) })
+		}
+	}
 	for _, d := range cfg.Daemons {
 		for i := range cfg.LifecycleGames {
 			game := fmt.Sprintf("%s-game-%s-%d", cfg.Run, d.Region, i)
@@ -128,11 +142,14 @@ func Start(ctx context.Context, record *recording.Writer, cfg Config) *Traffic {
 // target is where a client sends its calls.
 type target interface {
 	name() string
+	// hasLabels reports whether the target changes labels alone.
+	hasLabels() bool
 	// call makes the call, and fills in its result.
 	call(ctx context.Context, call *recording.Call)
 	// watch opens a stream and passes each event to report until the stream ends. It returns why it
-	// ended. report returns false to close the stream.
-	watch(ctx context.Context, options streamOptions, report func(recording.Event) bool) (reason string)
+	// ended. The cursor of an event is empty in formats without one. report returns false to close the
+	// stream.
+	watch(ctx context.Context, options streamOptions, report func(event recording.Event, cursor string) bool) (reason string)
 }
 
 func (t *Traffic) targets() []target {

@@ -11,7 +11,7 @@ import (
 )
 
 // watch implements target.
-func (d direct) watch(ctx context.Context, options streamOptions, report func(recording.Event) bool) (reason string) {
+func (d direct) watch(ctx context.Context, options streamOptions, report func(event recording.Event, cursor string) bool) (reason string) {
 	selected := ports.WatchOptions{
 		FromRevision: options.From, Resync: options.Resync, GameID: options.Game, RecordFilter: ports.FilterByStatus(runtime.Status(options.Status)),
 	}
@@ -30,7 +30,7 @@ func (d direct) watch(ctx context.Context, options streamOptions, report func(re
 		if !report(recording.Event{
 			Type: string(event.Type), Revision: event.Revision, Game: event.GameID, Last: event.Last, Reason: string(event.Reason),
 			Before: encodeRecord(event.Before), After: encodeRecord(event.After),
-		}) {
+		}, "") {
 			return closed
 		}
 	}

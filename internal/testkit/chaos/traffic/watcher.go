@@ -14,6 +14,9 @@ type streamOptions struct {
 	From                 int64
 	Status, Region, Game string
 	Resync               bool
+	// ServerSentEvents selects that format. It resumes from Cursor, the id of the last event that had one.
+	ServerSentEvents bool
+	Cursor           string
 }
 
 // watcher receives the changes of records: one stream after the other. Each resumes where
@@ -40,6 +43,7 @@ func newWatcher(t *Traffic, name string, to target, rng *rand.Rand) *watcher {
 		w.options.Region = NoRegion
 	}
 	w.options.Resync = rng.IntN(4) == 0
+	w.options.ServerSentEvents = rng.IntN(2) == 0
 	if rng.IntN(3) == 0 {
 		w.paused = time.Duration(rng.IntN(int(5 * time.Millisecond)))
 	}
@@ -53,7 +57,7 @@ func (w *watcher) run(ctx context.Context) {
 			return
 		}
 		if w.rng.IntN(12) == 0 { // a watcher that has lost its position
-			w.options.From = 0
+			w.options.From, w.options.Cursor = 0, ""
 		}
 	}
 }
@@ -70,13 +74,13 @@ func (w *watcher) runStream(ctx context.Context) {
 	w.add(recording.Event{
 		Type: recording.StreamOpen, Node: w.target.name(), From: w.options.From, Status: w.options.Status, Region: w.options.Region, Of: w.options.Game, Resync: w.options.Resync,
 	})
-	reason := w.target.watch(streamCtx, w.options, func(event recording.Event) bool {
+	reason := w.target.watch(streamCtx, w.options, func(event recording.Event, cursor string) bool {
 		if w.paused > 0 && !pause(streamCtx, w.rng, w.paused) {
 			return false
 		}
 		w.add(event)
 		if event.Last {
-			w.options.From = event.Revision
+			w.options.From, w.options.Cursor = event.Revision, cursor
 			w.t.setPosition(w.name, event.Revision)
 		}
 		if remaining--; remaining == 0 && w.rng.IntN(4) == 0 {
@@ -86,7 +90,7 @@ func (w *watcher) runStream(ctx context.Context) {
 		return remaining != 0
 	})
 	if strings.HasPrefix(reason, "410") { // compacted, or of another history
-		w.options.From = 0
+		w.options.From, w.options.Cursor = 0, ""
 	}
 	w.add(recording.Event{Type: recording.StreamEnd, Reason: reason})
 }
