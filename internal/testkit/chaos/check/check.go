@@ -1,0 +1,55 @@
+package check
+
+import (
+	"galaxy/rtmanager/internal/testkit/chaos/check/internal/truth"
+	"galaxy/rtmanager/internal/testkit/chaos/recording"
+)
+
+// checker checks the part of a recording in which etcd had one history.
+type checker struct {
+	run      recording.Run
+	calls    []recording.Call
+	events   []recording.Event
+	samples  []recording.Sample
+	history  *truth.History
+	timeline *truth.Timeline
+	// byOperation are the calls with each operation id of a game.
+	byOperation map[operation][]*recording.Call
+	report      *Report
+	proofs      int // calls of proofOf
+}
+
+type operation struct{ game, id string }
+
+// Check checks a recording by all rules.
+func Check(r *recording.Recording) Report {
+	report := Report{Stats: newStats(r)}
+	for _, part := range split(r) {
+		c := newChecker(part, &report)
+		c.checkWrites()
+		c.checkReads()
+		c.checkLists()
+	}
+	return report
+}
+
+func newChecker(r *recording.Recording, report *Report) *checker {
+	c := &checker{run: r.Run, calls: r.Calls, events: r.Events, samples: r.Samples, report: report, byOperation: map[operation][]*recording.Call{}}
+	c.history = truth.Build(r.Run.Prefix, r.Changes)
+	c.timeline = truth.NewTimeline(c.history, r.Calls)
+	for i := range c.calls {
+		if call := &c.calls[i]; call.OperationID != "" {
+			id := operation{call.Game, call.OperationID}
+			c.byOperation[id] = append(c.byOperation[id], call)
+		}
+	}
+	return c
+}
+
+// isRecordGame reports whether only clients write the record of the game.
+func (c *checker) isRecordGame(game string) bool { return c.run.Games[game] == "records" }
+
+// mayHaveApplied reports whether the outcome allows that the call was applied.
+func mayHaveApplied(call *recording.Call) bool {
+	return call.Outcome == recording.Done || call.Outcome == recording.Unknown
+}

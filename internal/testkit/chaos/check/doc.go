@@ -1,0 +1,15 @@
+// Package check decides from a recording alone whether the promises of the store, the watches and
+// the daemons were kept in a run of the fault harness. It uses the documented keys, values and
+// promises. It shares no code with the code under test.
+//
+//	check.go         Check: all rules, for each history of etcd
+//	split.go         the parts of a recording in which etcd had one history
+//	report.go        Report, Violation; Void: a run that proves nothing
+//	stats.go         what happened in the run, and the recovery after each fault
+//	evidence.go      calls, events and changes as lines of text; the shortest history
+//	writes.go        rule writes: each write was applied as its response states
+//	write_effect.go  what an applied write must have changed
+//	deletions.go     rule writes, for deletions
+//	reads.go         rule reads: reads of one record, and conflicts
+//	lists.go         rule lists: lists and ledgers at one revision
+package check

@@ -1,0 +1,132 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"galaxy/rtmanager/internal/testkit/chaos/check/internal/truth"
+	"galaxy/rtmanager/internal/testkit/chaos/recording"
+)
+
+// maxLines bounds the evidence of one violation.
+const maxLines = 40
+
+// describeCall returns one line for the call.
+func describeCall(call *recording.Call) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[%v, %v] %s", time.Duration(call.Started), time.Duration(call.Returned), call.Client)
+	if call.Node != "" {
+		fmt.Fprintf(&b, " at %s", call.Node)
+	}
+	if call.Local {
+		b.WriteString(" local")
+	}
+	fmt.Fprintf(&b, " %s %s", call.Method, call.Game)
+	for _, part := range []struct{ name, value string }{
+		{"operation", call.OperationID}, {"status", call.Status}, {"from", call.From}, {"to", call.To}, {"container", call.ContainerID}, {"fence", call.FenceKey},
+	} {
+		if part.value != "" {
+			fmt.Fprintf(&b, " %s=%s", part.name, part.value)
+		}
+	}
+	if call.Method == recording.PutIf {
+		fmt.Fprintf(&b, " if_revision=%d", call.IfRevision)
+	}
+	fmt.Fprintf(&b, ": %s", call.Outcome)
+	if call.Revision != 0 {
+		fmt.Fprintf(&b, " revision=%d", call.Revision)
+	}
+	if len(call.Output) > 0 {
+		fmt.Fprintf(&b, " %s", shorten(string(call.Output)))
+	}
+	if call.Error != "" {
+		fmt.Fprintf(&b, " (%s)", shorten(call.Error))
+	}
+	return b.String()
+}
+
+// describeVersion returns one line for a version of a game, nil for the time before the first one.
+func describeVersion(v *truth.Version) string {
+	if v == nil {
+		return "etcd: the game had no record yet"
+	}
+	until := ""
+	if v.Until != math.MaxInt64 {
+		until = fmt.Sprintf(", until revision %d", v.Until)
+	}
+	switch {
+	case v.Deleted:
+		return fmt.Sprintf("etcd: revision %d, received at %v%s: %s deleted", v.Revision, time.Duration(v.At), until, v.Game)
+	case v.Record == nil:
+		return fmt.Sprintf("etcd: revision %d, received at %v%s: %s unreadable: %s", v.Revision, time.Duration(v.At), until, v.Game, v.Fault)
+	default:
+		return fmt.Sprintf("etcd: revision %d, received at %v%s: %s %s container=%q operation=%s %s",
+			v.Revision, time.Duration(v.At), until, v.Game, v.Record.Status, v.Record.ContainerID, v.Record.LastWrite.OperationID, shorten(v.Value))
+	}
+}
+
+func describeEntry(e *truth.Entry) string {
+	return fmt.Sprintf("etcd: revision %d, received at %v: ledger of %s: entry %d %s→%s container=%q operation=%s",
+		e.Revision, time.Duration(e.At), e.Game, e.Seq, e.From, e.To, e.ContainerID, e.OperationID)
+}
+
+// shorten bounds a text that evidence quotes.
+func shorten(text string) string {
+	const most = 300
+	if len(text) > most {
+		return text[:most] + "…"
+	}
+	return text
+}
+
+// shortest returns the shortest history of a game that shows what is wrong with the call: the
+// write that it shows, what proves the revisions that it could have used, and the call itself.
+func (c *checker) shortest(call *recording.Call) []string {
+	lines := []string{}
+	window := c.timeline.During(call)
+	if g := c.history.Games[call.Game]; g != nil {
+		if shown := g.Made(call.Revision); shown != nil && !window.Contains(shown) {
+			lines = append(lines, describeVersion(shown))
+		}
+		versions := g.Between(window)
+		for _, v := range versions[:min(len(versions), maxLines/2)] {
+			lines = append(lines, describeVersion(v))
+		}
+	}
+	if proof := c.proofOf(window.From, call.Started); proof != nil {
+		lines = append(lines, describeCall(proof))
+	}
+	return append(lines, c.withRetries(call)...)
+}
+
+// proofOf returns the first call whose response showed the revision before the time, nil if only
+// the recorder received it. It reads all calls, so only the first violations have a proof.
+func (c *checker) proofOf(revision, before int64) (proof *recording.Call) {
+	if c.proofs++; c.proofs > MaxViolations {
+		return nil
+	}
+	for i := range c.calls {
+		call := &c.calls[i]
+		if call.Revision == revision && call.Returned < before && (proof == nil || call.Returned < proof.Returned) {
+			proof = call
+		}
+	}
+	return proof
+}
+
+// withRetries returns the call together with the other calls that have its operation id.
+func (c *checker) withRetries(call *recording.Call) (lines []string) {
+	group := []*recording.Call{call}
+	if call.OperationID != "" {
+		group = slices.Clone(c.byOperation[operation{call.Game, call.OperationID}])
+		slices.SortFunc(group, func(a, b *recording.Call) int { return cmp.Compare(a.Started, b.Started) })
+	}
+	for _, one := range group {
+		lines = append(lines, describeCall(one))
+	}
+	return lines
+}
