@@ -29,13 +29,17 @@ func Check(r *recording.Recording) Report {
 		c.checkWrites()
 		c.checkReads()
 		c.checkLists()
+		c.checkLocalReads()
+		c.checkWatches()
+		c.checkInvariants()
+		c.checkFences()
 	}
 	return report
 }
 
 func newChecker(r *recording.Recording, report *Report) *checker {
 	c := &checker{run: r.Run, calls: r.Calls, events: r.Events, samples: r.Samples, report: report, byOperation: map[operation][]*recording.Call{}}
-	c.history = truth.Build(r.Run.Prefix, r.Changes)
+	c.history = truth.Build(r.Run.Prefix, r.Changes, fenceKeys(r.Calls)...)
 	c.timeline = truth.NewTimeline(c.history, r.Calls)
 	for i := range c.calls {
 		if call := &c.calls[i]; call.OperationID != "" {

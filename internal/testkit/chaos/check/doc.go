@@ -12,4 +12,10 @@
 //	deletions.go     rule writes, for deletions
 //	reads.go         rule reads: reads of one record, and conflicts
 //	lists.go         rule lists: lists and ledgers at one revision
+//	local.go         rule local reads: they never go back
+//	watches.go       rule watches: each stream delivers the true history
+//	watch_events.go  rule watches, for one event and its evidence
+//	snapshots.go     rule watches, for the begin of a stream and a resync
+//	invariants.go    rule invariants: keys, ledger, transitions at every revision
+//	fences.go        rule fences: no write under a lost fence
 package check

@@ -74,6 +74,36 @@ func describeEntry(e *truth.Entry) string {
 		e.Revision, time.Duration(e.At), e.Game, e.Seq, e.From, e.To, e.ContainerID, e.OperationID)
 }
 
+// describeEvent returns one line for an event of a watch.
+func describeEvent(e *recording.Event) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%v %s stream %d: %s", time.Duration(e.At), e.Watcher, e.Stream, e.Type)
+	if e.Type == recording.StreamOpen {
+		fmt.Fprintf(&b, " at %s from=%d status=%q region=%q game=%q resync=%t", e.Node, e.From, e.Status, e.Region, e.Of, e.Resync)
+	}
+	if e.Revision != 0 {
+		fmt.Fprintf(&b, " revision=%d", e.Revision)
+	}
+	if e.Game != "" {
+		fmt.Fprintf(&b, " %s", e.Game)
+	}
+	if e.Last {
+		b.WriteString(" last")
+	}
+	if e.Reason != "" {
+		fmt.Fprintf(&b, " (%s)", shorten(e.Reason))
+	}
+	for _, part := range []struct {
+		name  string
+		value []byte
+	}{{"before", e.Before}, {"after", e.After}} {
+		if len(part.value) > 0 {
+			fmt.Fprintf(&b, " %s=%s", part.name, shorten(string(part.value)))
+		}
+	}
+	return b.String()
+}
+
 // shorten bounds a text that evidence quotes.
 func shorten(text string) string {
 	const most = 300
@@ -129,4 +159,13 @@ func (c *checker) withRetries(call *recording.Call) (lines []string) {
 		lines = append(lines, describeCall(one))
 	}
 	return lines
+}
+
+// describeChange returns one line for a change of a key.
+func describeChange(change *recording.Change) string {
+	what := shorten(change.Value)
+	if change.Deleted {
+		what = "deleted"
+	}
+	return fmt.Sprintf("etcd: revision %d, received at %v: %s: %s", change.Revision, time.Duration(change.At), change.Key, what)
 }

@@ -83,8 +83,11 @@ type History struct {
 	Start, Last int64
 	// Received holds revisions with the time at which each was received, in order.
 	Received []Received
-	// Keys are the states of the presence and leader keys.
+	// Keys are the states of the presence keys and of the extra keys of Build.
 	Keys map[string][]KeyState
+
+	// Changes are all changes, in the order of revisions.
+	Changes []*recording.Change
 
 	applied map[operationKey][]*Entry
 }
@@ -94,11 +97,14 @@ type Received struct{ Revision, At int64 }
 
 type operationKey struct{ game, id string }
 
-// Build replays the changes of one history of etcd.
-func Build(prefix string, changes []recording.Change) *History {
+// Build replays the changes of one history of etcd. Keys also has the states of the extra keys.
+func Build(prefix string, changes []recording.Change, extra ...string) *History {
 	h := &History{Prefix: prefix, Games: map[string]*Game{}, Keys: map[string][]KeyState{}, applied: map[operationKey][]*Entry{}}
-	for i := range changes {
-		c := &changes[i]
+	for _, key := range extra {
+		h.Keys[key] = nil
+	}
+	h.Changes = inOrder(changes)
+	for _, c := range h.Changes {
 		if c.Initial {
 			h.Start = max(h.Start, c.Revision)
 		} else if n := len(h.Received); n == 0 || h.Received[n-1].Revision != c.Revision {
@@ -110,8 +116,21 @@ func Build(prefix string, changes []recording.Change) *History {
 	return h
 }
 
+// inOrder returns the changes in the order of revisions. The initial ones have that of their keys.
+func inOrder(changes []recording.Change) []*recording.Change {
+	ordered := make([]*recording.Change, len(changes))
+	for i := range changes {
+		ordered[i] = &changes[i]
+	}
+	slices.SortStableFunc(ordered, func(a, b *recording.Change) int { return cmp.Compare(a.Revision, b.Revision) })
+	return ordered
+}
+
 func (h *History) add(c *recording.Change) {
 	key := ParseKey(h.Prefix, c.Key)
+	if _, isKept := h.Keys[c.Key]; isKept || key.Family == NodeKey {
+		h.addKeyState(c)
+	}
 	switch key.Family {
 	case RecordKey:
 		h.addVersion(h.game(key.Game), c)
@@ -131,14 +150,16 @@ func (h *History) add(c *recording.Change) {
 			g := h.game(key.Game)
 			g.Intents = append(g.Intents, c.Revision)
 		}
-	case NodeKey, LeaderKey:
-		state := KeyState{Revision: c.Revision, At: c.At, Created: c.Created}
-		if c.Deleted {
-			state.Created = 0
-		}
-		h.Keys[c.Key] = append(h.Keys[c.Key], state)
 	default: // no rule needs the history of the others
 	}
+}
+
+func (h *History) addKeyState(c *recording.Change) {
+	state := KeyState{Revision: c.Revision, At: c.At, Created: c.Created}
+	if c.Deleted {
+		state.Created = 0
+	}
+	h.Keys[c.Key] = append(h.Keys[c.Key], state)
 }
 
 func (h *History) game(id string) *Game {
@@ -176,7 +197,7 @@ func (h *History) Applied(game, operationID string) []*Entry {
 	return h.applied[operationKey{game, operationID}]
 }
 
-// KeyAt returns the state of a presence or leader key before the revision.
+// KeyAt returns the state of one of Keys before the revision.
 func (h *History) KeyAt(key string, revision int64) (state KeyState) {
 	states := h.Keys[key]
 	i, _ := slices.BinarySearchFunc(states, revision, func(s KeyState, r int64) int { return cmp.Compare(s.Revision, r) })
@@ -218,6 +239,15 @@ func (g *Game) Made(revision int64) *Version {
 	return nil
 }
 
+// EntryAt returns the entry that the revision wrote, nil if it wrote none.
+func (g *Game) EntryAt(revision int64) *Entry {
+	i, wasWritten := slices.BinarySearchFunc(g.Entries, revision, func(e *Entry, r int64) int { return cmp.Compare(e.Revision, r) })
+	if !wasWritten {
+		return nil
+	}
+	return g.Entries[i]
+}
+
 // Between returns the versions that were current at some revision of the window. The first one is
 // nil if the game had no version at the begin of the window.
 func (g *Game) Between(w Window) []*Version {
@@ -234,4 +264,20 @@ func (g *Game) Between(w Window) []*Version {
 // WasAbsent reports whether the game had no record at some revision of the window.
 func (g *Game) WasAbsent(w Window) bool {
 	return slices.ContainsFunc(g.Between(w), func(v *Version) bool { return !v.Exists() })
+}
+
+// ChangesAt returns the changes of the revision.
+func (h *History) ChangesAt(revision int64) []*recording.Change {
+	start, _ := slices.BinarySearchFunc(h.Changes, revision, func(c *recording.Change, r int64) int { return cmp.Compare(c.Revision, r) })
+	end := start
+	for end < len(h.Changes) && h.Changes[end].Revision == revision {
+		end++
+	}
+	return h.Changes[start:end]
+}
+
+// FirstRecordAfter returns the place in Records of the first change after the revision.
+func (h *History) FirstRecordAfter(revision int64) int {
+	place, _ := slices.BinarySearchFunc(h.Records, revision+1, func(v *Version, r int64) int { return cmp.Compare(v.Revision, r) })
+	return place
 }

@@ -16,7 +16,6 @@ const (
 	LedgerKey Family = "ledger"
 	IntentKey Family = "intent"
 	NodeKey   Family = "node"
-	LeaderKey Family = "leader"
 	Other     Family = "other"
 )
 
@@ -58,8 +57,6 @@ func ParseKey(prefix, key string) Key {
 		return parsed
 	case "nodes":
 		return Key{Family: NodeKey}
-	case "leaders":
-		return Key{Family: LeaderKey}
 	default:
 		return Key{Family: Other}
 	}
