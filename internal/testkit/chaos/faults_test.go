@@ -19,7 +19,7 @@ func faultsOf(t *testing.T, cluster *regions.Cluster, daemons map[string]*region
 			return func(context.Context) error { end(); return nil }, "", nil
 		}}
 	}
-	var faults []chaos.Fault
+	faults := etcdFaults(newClient(t, cluster.Endpoints()), cluster)
 	for _, region := range regions.Names() {
 		faults = append(faults,
 			simple("region cut off", region, 4*time.Second, func() { cluster.Network.Isolate(region) }, cluster.Network.Repair),
@@ -38,6 +38,7 @@ func faultsOf(t *testing.T, cluster *regions.Cluster, daemons map[string]*region
 		} else {
 			faults = append(faults, simple("daemon killed", region, 4*time.Second, daemons[region].Kill, daemons[region].Start))
 		}
+		faults = append(faults, containerFaults(region, daemons[region])...)
 	}
 	return faults
 }

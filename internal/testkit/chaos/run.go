@@ -88,7 +88,11 @@ func Execute(ctx context.Context, env Environment, cfg Config) error {
 	}
 	err = finish(ctx, env, record, clients, changes)
 	samples.stop()
-	return errors.Join(err, record.Finish(run))
+	err = errors.Join(err, record.Finish(run))
+	removeCtx, cancel := context.WithTimeout(ctx, recoveryTimeout)
+	defer cancel()
+	clients.Remove(removeCtx)
+	return err
 }
 
 // finish waits until the cluster is stable after the last fault, and records its final state.

@@ -47,6 +47,21 @@ func (t *Traffic) ListAll(ctx context.Context, d Daemon) []recording.Item {
 	}
 }
 
+// Remove deletes the games of the run, which would be part of later ones. It tries each through every
+// daemon until one succeeds. StopWatches must have been called.
+func (t *Traffic) Remove(ctx context.Context) {
+	for game := range t.games {
+		for _, d := range t.cfg.Daemons {
+			call := recording.Call{Method: recording.Delete, Game: game}
+			rest{t: t, daemon: d}.send(ctx, &call, http.MethodDelete, "?force=true", nil)
+			if call.Outcome == recording.Done || call.Outcome == recording.NotFound {
+				break
+			}
+		}
+	}
+	t.http.CloseIdleConnections()
+}
+
 func (t *Traffic) setPosition(watcher string, revision int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -62,7 +62,8 @@ func (o *operator) do(ctx context.Context, call *recording.Call) {
 	body := map[string]any{}
 	switch call.Method {
 	case recording.Start:
-		body["image"] = o.t.cfg.Image
+		// Games that are killed are started once more, however often.
+		body["image"], body["crash"] = o.t.cfg.Image, map[string]any{"attempts": 100, "delay": "200ms"}
 	case recording.Patch:
 		body["image"] = []string{o.t.cfg.Image, o.t.cfg.PatchImage}[o.rng.IntN(2)]
 	case recording.Move:
