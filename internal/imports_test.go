@@ -189,9 +189,10 @@ var allowed = map[string][]string{
 	"testkit/chaos/traffic":   {"domain/", "ports", "testkit/chaos/recording"},
 	"testkit/chaos":           {"testkit/chaos/", "testkit/regions", "testkit/faultkv", "adapters/etcdstore", "wait"},
 	"testkit/nodetest":        {"domain/", "ports", "adapters/", "services/", "workers/", "testkit/"},
-	"testkit/chaos/check":     {"testkit/chaos/recording", "testkit/chaos/check/internal/truth"},
+	"testkit/chaos/check":     {"testkit/chaos/recording", "testkit/chaos/check/internal/"},
 
 	"testkit/chaos/check/internal/truth": {"testkit/chaos/recording"},
+	"testkit/chaos/check/internal/order": {},
 }
 
 // leaves are small packages that import at most other leaves of the module; every package may use them.

@@ -16,7 +16,8 @@ type checker struct {
 	// byOperation are the calls with each operation id of a game.
 	byOperation map[operation][]*recording.Call
 	report      *Report
-	proofs      int // calls of proofOf
+	proofs      int               // calls of proofOf
+	byContainer map[string]string // see gameOf
 }
 
 type operation struct{ game, id string }
@@ -24,15 +25,21 @@ type operation struct{ game, id string }
 // Check checks a recording by all rules.
 func Check(r *recording.Recording) Report {
 	report := Report{Stats: newStats(r)}
-	for _, part := range split(r) {
+	parts := split(r)
+	for i, part := range parts {
 		c := newChecker(part, &report)
 		c.checkWrites()
 		c.checkReads()
 		c.checkLists()
+		c.checkOrder()
 		c.checkLocalReads()
 		c.checkWatches()
 		c.checkInvariants()
 		c.checkFences()
+		if i == len(parts)-1 {
+			c.checkContainers()
+			c.checkLiveness()
+		}
 	}
 	return report
 }

@@ -27,7 +27,7 @@ type builder struct {
 
 func newBuilder() *builder {
 	b := &builder{revision: 10, records: map[string]map[string]any{}, seqs: map[string]int64{}, created: map[string]int64{}}
-	b.Run = recording.Run{Prefix: "/p", Nodes: []string{"eu/a", "eu/b"}, Games: map[string]string{"g/1": "records", "g2": "records", "live": "lifecycle"}, Stable: math.MaxInt64 / 2}
+	b.Run = recording.Run{Prefix: "/p", Games: map[string]string{"g/1": "records", "g2": "records", "live": "lifecycle"}, Stable: math.MaxInt64 / 2}
 	return b
 }
 

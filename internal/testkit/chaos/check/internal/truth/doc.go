@@ -4,6 +4,7 @@
 //	keys.go      parses a key
 //	record.go    parses a record and a ledger entry
 //	fields.go    compares two forms of a record
-//	history.go   Build: the versions of each game, its ledger, the presence keys
+//	game.go      Version and Game: the history of one game
+//	history.go   Build: the history of all games, and the presence keys
 //	timeline.go  Timeline: which revisions existed at a time of the recording
 package truth

@@ -27,6 +27,7 @@ type Record struct {
 	Node        string     `json:"node"`
 	ContainerID string     `json:"current_container_id"`
 	Image       string     `json:"current_image_ref"`
+	StatePath   string     `json:"state_path"`
 	Generation  int64      `json:"generation"`
 	CreatedAt   *time.Time `json:"created_at"`
 	LastOpAt    *time.Time `json:"last_op_at"`
@@ -58,9 +59,10 @@ type Entry struct {
 	Game string `json:"-"`
 }
 
-func parseRecord(value string) (*Record, error) {
+// ParseRecord parses a record, as etcd or a response has it.
+func ParseRecord(value []byte) (*Record, error) {
 	var r Record
-	if err := json.Unmarshal([]byte(value), &r); err != nil {
+	if err := json.Unmarshal(value, &r); err != nil {
 		return nil, fmt.Errorf("the value is not a record: %w", err)
 	}
 	return &r, nil
