@@ -189,6 +189,7 @@ var allowed = map[string][]string{
 	"testkit/chaos/traffic":   {"domain/", "ports", "testkit/chaos/recording"},
 	"testkit/chaos":           {"testkit/chaos/", "testkit/regions", "testkit/faultkv", "adapters/etcdstore", "wait"},
 	"testkit/nodetest":        {"domain/", "ports", "adapters/", "services/", "workers/", "testkit/"},
+	"testkit/chaos/report":    {"testkit/chaos/recording", "testkit/chaos/check"},
 	"testkit/chaos/check":     {"testkit/chaos/recording", "testkit/chaos/check/internal/"},
 
 	"testkit/chaos/check/internal/truth": {"testkit/chaos/recording"},

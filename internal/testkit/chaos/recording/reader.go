@@ -23,12 +23,12 @@ type Recording struct {
 // Read reads the recording in the directory.
 func Read(dir string) (*Recording, error) {
 	var r Recording
-	content, err := os.ReadFile(filepath.Join(dir, runFile)) //nolint:gosec // the directory of the caller
+	content, err := os.ReadFile(filepath.Join(dir, RunFile)) //nolint:gosec // the directory of the caller
 	if err != nil {
 		return nil, fmt.Errorf("read the recording: %w", err)
 	}
 	if err := json.Unmarshal(content, &r.Run); err != nil {
-		return nil, fmt.Errorf("read the recording: %s: %w", runFile, err)
+		return nil, fmt.Errorf("read the recording: %s: %w", RunFile, err)
 	}
 	return &r, errors.Join(
 		readLines(dir, callsFile, &r.Calls), readLines(dir, eventsFile, &r.Events), readLines(dir, faultsFile, &r.Faults),

@@ -11,9 +11,11 @@ import (
 	"time"
 )
 
-// The files of a recording.
+// RunFile is the file that is written last: a directory without it has no complete recording.
+const RunFile = "run.json"
+
+// The other files of a recording.
 const (
-	runFile     = "run.json"
 	callsFile   = "calls.ndjson"
 	eventsFile  = "events.ndjson"
 	faultsFile  = "faults.ndjson"
@@ -87,7 +89,7 @@ func (w *Writer) Finish(run Run) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(os.WriteFile(filepath.Join(w.dir, runFile), append(content, '\n'), 0o644), w.Close()) //nolint:gosec // not secret
+	return errors.Join(os.WriteFile(filepath.Join(w.dir, RunFile), append(content, '\n'), 0o644), w.Close()) //nolint:gosec // not secret
 }
 
 // Close closes the files. It returns the first error of each.
