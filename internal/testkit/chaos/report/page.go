@@ -66,12 +66,9 @@ func newPage(in Input) page {
 }
 
 func resultOf(in Input) result {
-	broken := len(in.Check.Violations)
-	switch {
-	case broken == 1:
-		return result{"broken", "1 violation", in.Check.Violations[0].Summary}
-	case broken > 1:
-		return result{"broken", fmt.Sprintf("%d violations", broken), in.Check.Violations[0].Summary}
+	switch broken := len(in.Check.Violations); {
+	case broken > 0:
+		return result{"broken", plural(broken, "violation"), in.Check.Violations[0].Summary}
 	case in.Void != nil:
 		return result{"void", "void", in.Void.Error()}
 	default:

@@ -135,11 +135,19 @@ func (s Summary) Result() string {
 
 // Headline returns the result for display.
 func (s Summary) Headline() string {
-	text := fmt.Sprintf("%d runs, %d violations", len(s.Runs), s.Violations)
+	text := plural(len(s.Runs), "run") + ", " + plural(s.Violations, "violation")
 	if s.Void > 0 {
 		text += fmt.Sprintf(", %d void", s.Void)
 	}
 	return text
+}
+
+// plural returns a number with its noun.
+func plural(count int, noun string) string {
+	if count != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", count, noun)
 }
 
 // Length returns the duration of all traffic for display.
