@@ -9,6 +9,7 @@ import (
 type checker struct {
 	run      recording.Run
 	calls    []recording.Call
+	all      []recording.Call // also those of other parts
 	events   []recording.Event
 	samples  []recording.Sample
 	history  *truth.History
@@ -27,7 +28,7 @@ func Check(r *recording.Recording) Report {
 	report := Report{Stats: newStats(r)}
 	parts := split(r)
 	for i, part := range parts {
-		c := newChecker(part, &report)
+		c := newChecker(part, r.Calls, &report)
 		c.checkWrites()
 		c.checkReads()
 		c.checkLists()
@@ -44,10 +45,10 @@ func Check(r *recording.Recording) Report {
 	return report
 }
 
-func newChecker(r *recording.Recording, report *Report) *checker {
-	c := &checker{run: r.Run, calls: r.Calls, events: r.Events, samples: r.Samples, report: report, byOperation: map[operation][]*recording.Call{}}
+func newChecker(r *recording.Recording, all []recording.Call, report *Report) *checker {
+	c := &checker{run: r.Run, calls: r.Calls, all: all, events: r.Events, samples: r.Samples, report: report, byOperation: map[operation][]*recording.Call{}}
 	c.history = truth.Build(r.Run.Prefix, r.Changes, fenceKeys(r.Calls)...)
-	c.timeline = truth.NewTimeline(c.history, r.Calls)
+	c.timeline = truth.NewTimeline(c.history, r.Calls, r.Events)
 	for i := range c.calls {
 		if call := &c.calls[i]; call.OperationID != "" {
 			id := operation{call.Game, call.OperationID}

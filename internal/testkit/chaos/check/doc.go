@@ -8,6 +8,7 @@
 //	check.go         Check: all rules, for each history of etcd
 //	split.go         the parts of a recording in which etcd had one history
 //	report.go        Report, Violation; Void: a run that proves nothing
+//	report_text.go   a report as text
 //	stats.go         what happened in the run, and the recovery after each fault
 //	evidence.go      calls, events and changes as lines of text; the shortest history
 //	writes.go        rule writes: each write was applied as its response states

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"galaxy/rtmanager/internal/testkit/chaos/check/internal/truth"
@@ -17,6 +18,7 @@ func (c *checker) checkFences() {
 			continue
 		}
 		c.examine(RuleFences, 1)
+		c.checkRejection(call)
 		for _, e := range c.history.Applied(call.Game, call.OperationID) {
 			if e.Revision <= c.history.Start || c.isFenced(call, e) {
 				continue
@@ -32,6 +34,18 @@ func (c *checker) checkFences() {
 			c.add(RuleFences, fmt.Sprintf("the write %s of game %s was applied under the lost fence of revision %d", call.OperationID, call.Game, call.FenceRevision),
 				append([]string{what, describeEntry(e)}, c.withRetries(call)...)...)
 		}
+	}
+}
+
+// checkRejection checks that a write was not rejected for its fence while that was valid.
+func (c *checker) checkRejection(call *recording.Call) {
+	if call.Outcome != recording.Rejected || !strings.Contains(call.Error, "fence") {
+		return
+	}
+	window := c.timeline.During(call)
+	if c.history.HadKey(call.FenceKey, call.FenceRevision, window) {
+		c.add(RuleFences, fmt.Sprintf("the write %s of game %s was rejected for its fence, which was valid during the whole call", call.OperationID, call.Game),
+			fmt.Sprintf("etcd: %s existed since revision %d, in the whole window from revision %d to %d", call.FenceKey, call.FenceRevision, window.From, window.To), describeCall(call))
 	}
 }
 

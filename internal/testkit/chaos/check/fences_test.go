@@ -41,10 +41,15 @@ func TestFences(t *testing.T) {
 			b.Calls[2].FenceRevision, b.Calls[2].Outcome, b.Calls[2].Revision = b.Calls[0].FenceRevision, recording.Unknown, 0
 		}, "under the lost fence"},
 		{"write before the leader was elected", func(b *builder) { b.Calls[0].FenceRevision = b.Calls[2].FenceRevision }, "under the lost fence"},
+		{"rejection of a leader", func(b *builder) {
+			unapplied(b, recording.Call{
+				Method: recording.Put, Game: "g/1", OperationID: "late", FenceKey: "/p/leader", FenceRevision: b.Calls[2].FenceRevision, Outcome: recording.Rejected, Error: "fenced",
+			})
+		}, "was valid during the whole call"},
 	})
 	requireAccepted(t, fencesRecording, map[string]func(*builder){
 		"a rejected write of a former leader": func(b *builder) {
-			unapplied(b, recording.Call{Method: recording.Put, Game: "g/1", OperationID: "late", FenceKey: "/p/leader", FenceRevision: 11, Outcome: recording.Rejected})
+			unapplied(b, recording.Call{Method: recording.Put, Game: "g/1", OperationID: "late", FenceKey: "/p/leader", FenceRevision: 11, Outcome: recording.Rejected, Error: "fenced"})
 		},
 	})
 }

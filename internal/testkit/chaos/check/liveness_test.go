@@ -62,6 +62,11 @@ func TestVoid(t *testing.T) {
 	if err := report.Void(check.Minimum{Calls: 3, Faults: 1, UnknownShare: 0.5, Changes: 8, Examined: map[string]int{check.RuleContainers: 5}}); err != nil {
 		t.Error(err)
 	}
+	for _, part := range []string{"3 calls (50.0 %", "put            1 unknown", "rule containers", "after member killed: read in"} {
+		if !strings.Contains(report.String(), part) {
+			t.Errorf("%q is missing in the report:\n%s", part, report)
+		}
+	}
 	if got := report.Stats.Recoveries[0]; got.Node != "" || got.Calls != check.ReadCalls || got.After <= 0 {
 		t.Errorf("the first recovery is %+v", got)
 	}

@@ -11,35 +11,65 @@ import (
 // recoveryTime is how long everything has to recover once the run is stable.
 const recoveryTime = int64(30 * time.Second)
 
+// watcher is what a watcher has received by all its streams.
+type watcher struct {
+	stream   *stream // the last one
+	opened   int64   // when the first one was opened
+	received int64   // when it received its last event
+	position int64   // of all streams
+}
+
 // checkWatches checks that each stream delivers the true history of the records that its filters
 // select, in order, completely and once.
 func (c *checker) checkWatches() {
-	streams, end := map[string]*stream{}, int64(0)
+	watchers, end := map[string]*watcher{}, int64(0)
 	for i := range c.events {
 		e := &c.events[i]
 		c.examine(RuleWatches, 1)
-		s := streams[e.Watcher]
 		end = max(end, e.At)
-		if e.Type == recording.StreamOpen {
+		w := watchers[e.Watcher]
+		if w == nil {
+			w = &watcher{opened: e.At}
+			watchers[e.Watcher] = w
+		}
+		switch s := w.stream; {
+		case e.Type == recording.StreamOpen:
 			if s != nil && !s.isEnded {
 				s.report(e, "the stream ended without a reason: the next one was opened")
 			}
-			streams[e.Watcher] = c.openStream(e)
-			continue
-		}
-		switch {
+			w.stream = c.openStream(e)
 		case s == nil:
 			c.add(RuleWatches, fmt.Sprintf("watcher %s has an event of no stream", e.Watcher), describeEvent(e))
 		case s.isEnded:
 			s.report(e, "the stream has an event after its end")
 		case !s.isBroken:
 			s.add(e)
+			if e.Type != recording.StreamEnd {
+				w.received, w.position = e.At, max(w.position, s.position)
+			}
 		}
 	}
-	for _, s := range streams {
-		if !s.isEnded {
-			s.checkProgress(end)
+	for _, w := range watchers {
+		if w.stream == nil {
+			continue
 		}
+		if !w.stream.isEnded {
+			w.stream.checkProgress(end)
+		}
+		w.checkProgress(end)
+	}
+}
+
+// checkProgress checks that a watcher received something in the last 30 seconds of the run, once that
+// was stable, if there was anything to deliver. Its streams may all have failed.
+func (w *watcher) checkProgress(end int64) {
+	s, since := w.stream, end-recoveryTime
+	if s.isBroken || since < s.c.run.Stable || since < w.opened || since < w.received {
+		return
+	}
+	s.moveTo(w.position)
+	if next := s.nextSelected(); next != nil && next.At <= since {
+		s.report(s.previous, fmt.Sprintf("the watcher received nothing since %v, and revision %d of game %s was not delivered", time.Duration(w.received), next.Revision, next.Game))
 	}
 }
 

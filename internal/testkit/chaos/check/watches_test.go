@@ -162,6 +162,14 @@ func TestWatches(t *testing.T) {
 			b.now += 40 * second
 			b.event("all", recording.Event{Type: recording.StreamEnd, Reason: "closed"})
 		}, "was older than 30 s"},
+		{"only failing streams although stable", func(b *builder) {
+			drop(15)(b)
+			b.Run.Stable = b.now
+			for range 40 {
+				b.event("all", recording.Event{Type: recording.StreamEnd, Reason: "503"})
+				b.open("all", recording.Event{From: 15})
+			}
+		}, "the watcher received nothing since"},
 		{"no snapshot although stable", func(b *builder) {
 			drop(21)(b)
 			b.Run.Stable = b.now

@@ -155,12 +155,16 @@ func (c *checker) checkForeignWrites() {
 	if c.hasPendingCalls() {
 		return // the recording has no operation id of a call that never returned
 	}
+	sent := make(map[operation]bool, len(c.byOperation))
+	for i := range c.all {
+		sent[operation{c.all[i].Game, c.all[i].OperationID}] = true
+	}
 	for id, g := range c.history.Games {
 		if !c.isRecordGame(id) {
 			continue
 		}
 		for _, e := range g.Entries {
-			if _, exists := c.byOperation[operation{id, e.OperationID}]; !exists && e.Revision > c.history.Start {
+			if !sent[operation{id, e.OperationID}] && e.Revision > c.history.Start {
 				c.add(RuleWrites, fmt.Sprintf("game %s was written under operation id %s, which no call sent", id, e.OperationID), describeEntry(e))
 			}
 		}

@@ -64,6 +64,10 @@ func TestWrites(t *testing.T) {
 		{"deletion that was never applied", func(b *builder) {
 			unapplied(b, recording.Call{Method: recording.Delete, Game: "g2", OperationID: "d", Outcome: recording.Done})
 		}, "the deletion of game g2 was acknowledged and never applied"},
+		{"deletion rejected without a reason", func(b *builder) {
+			b.update("g2", "op-7", "removed")
+			unapplied(b, recording.Call{Method: recording.Delete, Game: "g2", OperationID: "d", Outcome: recording.Rejected})
+		}, "was rejected although it was removed"},
 		{"deletion without a call", func(b *builder) { b.Calls[4].Outcome = recording.Rejected }, "no call that may have done it"},
 		{"failed retry of an applied write", func(b *builder) {
 			unapplied(b, recording.Call{

@@ -148,6 +148,20 @@ func (h *History) KeyAt(key string, revision int64) (state KeyState) {
 	return states[i-1]
 }
 
+// HadKey reports whether one of Keys existed since the revision of its creation at every revision of the
+// window, as far as the recording goes.
+func (h *History) HadKey(key string, created int64, w Window) bool {
+	if h.KeyAt(key, w.From+1).Created != created {
+		return false
+	}
+	for _, state := range h.Keys[key] {
+		if state.Revision > w.From && state.Revision <= w.To && state.Created != created {
+			return false
+		}
+	}
+	return true
+}
+
 // ChangesAt returns the changes of the revision.
 func (h *History) ChangesAt(revision int64) []*recording.Change {
 	start, _ := slices.BinarySearchFunc(h.Changes, revision, func(c *recording.Change, r int64) int { return cmp.Compare(c.Revision, r) })

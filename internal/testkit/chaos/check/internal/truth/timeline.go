@@ -16,7 +16,7 @@ type Window struct{ From, To int64 }
 func (w Window) Contains(v *Version) bool { return v.Revision <= w.To && v.Until > w.From }
 
 // Timeline relates the times of a recording to revisions. A revision existed at a time if the
-// recorder had received it, or a client had its response. It did not exist at a time at which the
+// recorder or a watcher had received it, or a client had its response. It did not exist at a time at which the
 // call that wrote it, or an earlier revision, had not started.
 type Timeline struct {
 	seen   []Received // by time; the revisions never decrease
@@ -27,12 +27,18 @@ type Timeline struct {
 type startOf struct{ revision, at int64 }
 
 // NewTimeline returns the timeline of the history.
-func NewTimeline(h *History, calls []recording.Call) *Timeline {
+func NewTimeline(h *History, calls []recording.Call, events []recording.Event) *Timeline {
 	t := &Timeline{start: h.Start, seen: slices.Clone(h.Received)}
 	for i := range calls {
 		c := &calls[i]
-		if c.Revision > 0 && c.Revision <= h.Last && h.confirms(c) {
+		if h.confirms(c.Game, c.Revision) {
 			t.seen = append(t.seen, Received{c.Revision, c.Returned})
+		}
+	}
+	for i := range events {
+		e := &events[i]
+		if h.confirms(e.Game, e.Revision) {
+			t.seen = append(t.seen, Received{e.Revision, e.At})
 		}
 	}
 	slices.SortFunc(t.seen, func(a, b Received) int { return cmp.Compare(a.At, b.At) })
@@ -43,11 +49,10 @@ func NewTimeline(h *History, calls []recording.Call) *Timeline {
 	return t
 }
 
-// confirms reports whether the call shows a revision that etcd had. A list shows one that may be
-// wrong, so it does not count.
-func (h *History) confirms(c *recording.Call) bool {
-	g := h.Games[c.Game]
-	return c.Game != "" && g != nil && g.Made(c.Revision) != nil
+// confirms reports whether etcd changed the game at the revision that a response or an event shows. The
+// revision of a list or bookmark may be wrong, so it proves nothing.
+func (h *History) confirms(game string, revision int64) bool {
+	return game != "" && revision > 0 && h.Games[game].Made(revision) != nil
 }
 
 // addStarts finds when the earliest call with the operation id of each revision started.

@@ -58,8 +58,8 @@ func TestTimeline(t *testing.T) {
 		{Game: "g", OperationID: "b", Started: 200, Returned: 260, Revision: 12},
 		{Game: "g", Started: 0, Returned: 1, Revision: 99}, // of no change
 	}
-	timeline := truth.NewTimeline(h, calls)
-	for at, want := range map[int64]int64{0: 8, 90: 8, 91: 11, 260: 11, 261: 12, 999: 12} {
+	timeline := truth.NewTimeline(h, calls, []recording.Event{{Game: "g", Revision: 12, At: 255}, {Revision: 12, At: 70}})
+	for at, want := range map[int64]int64{0: 8, 90: 8, 91: 11, 255: 11, 256: 12, 999: 12} {
 		require.Equal(t, want, timeline.SeenBefore(at), "seen before %d", at)
 	}
 	require.Equal(t, int64(10), timeline.PossibleAt(49))
