@@ -19,7 +19,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/embeddedetcd"
 	"galaxy/rtmanager/internal/etcdcluster"
 	"galaxy/rtmanager/internal/filelock"
-	"galaxy/rtmanager/internal/testkit/regions"
+	"galaxy/rtmanager/internal/testkit/network"
 	"galaxy/rtmanager/internal/testkit/tcptest"
 )
 
@@ -196,10 +196,11 @@ func startErrorWhenUnlocked(t *testing.T, cfg embeddedetcd.Config) (err error) {
 // of the round trip.
 func delay(t *testing.T, target string, roundTrip time.Duration) string {
 	t.Helper()
-	network := regions.NewNetwork(t)
-	proxy := network.Proxy(regions.Clients, regions.EU)
+	const here, there = "here", "there"
+	n := network.New(t)
+	proxy := n.Proxy(network.Clients, there)
 	proxy.SetTarget(strings.TrimPrefix(target, "http://"))
-	network.Register(regions.US, os.Getpid())
-	network.SetRoundTrip(regions.US, regions.EU, roundTrip)
+	n.Register(here, os.Getpid())
+	n.SetRoundTrip(here, there, roundTrip)
 	return proxy.URL()
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+
+	"galaxy/rtmanager/internal/testkit/network"
 )
 
 // The regions of a Cluster. The leader begins in EU.
@@ -17,6 +19,13 @@ const (
 	EU = "eu"
 	US = "us"
 	AP = "ap"
+)
+
+// The kinds of traffic of a Cluster, for the faults of its network.
+const (
+	Peers   = network.Peers
+	Clients = network.Clients
+	API     = network.API
 )
 
 // Names lists the regions of a Cluster.
@@ -31,23 +40,23 @@ var Far = RoundTrips{EUToUS: 80 * time.Millisecond, EUToAP: 150 * time.Milliseco
 // Cluster is an etcd cluster with one member in each region. It is not safe for concurrent
 // use.
 type Cluster struct {
-	Network *Network
+	Network *network.Network
 
 	tb      testing.TB
 	servers map[string]server
-	peers   map[string]*Proxy
-	clients map[string]*Proxy
+	peers   map[string]*network.Proxy
+	clients map[string]*network.Proxy
 	// daemons are those with embedded members.
 	daemons map[string]*Daemon
 }
 
 func newCluster(tb testing.TB) *Cluster {
 	c := &Cluster{
-		Network: NewNetwork(tb), tb: tb, servers: map[string]server{}, daemons: map[string]*Daemon{},
-		peers: map[string]*Proxy{}, clients: map[string]*Proxy{},
+		Network: network.New(tb), tb: tb, servers: map[string]server{}, daemons: map[string]*Daemon{},
+		peers: map[string]*network.Proxy{}, clients: map[string]*network.Proxy{},
 	}
 	for _, region := range Names() {
-		c.peers[region], c.clients[region] = c.Network.Proxy(Peers, region), c.Network.Proxy(Clients, region)
+		c.peers[region], c.clients[region] = c.Network.Proxy(network.Peers, region), c.Network.Proxy(network.Clients, region)
 	}
 	return c
 }

@@ -48,3 +48,15 @@ func processOf(dir string) int {
 	pid, _ := strconv.Atoi(first)
 	return pid
 }
+
+// processEnvironments returns the environment of every process that this user may read.
+func processEnvironments() [][]byte {
+	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	var environments [][]byte
+	for _, file := range files {
+		if content, err := os.ReadFile(file); err == nil { // it fails for a process that has exited
+			environments = append(environments, content)
+		}
+	}
+	return environments
+}

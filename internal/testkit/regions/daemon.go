@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/testkit/network"
 )
 
 // binaryVariable is the environment variable that names the rtmanager binary to test. If it
@@ -30,7 +32,7 @@ type Daemon struct {
 	name    string
 	dataDir string
 	port    int // of the API; 0 means any
-	api     *Proxy
+	api     *network.Proxy
 	process *process
 	// storeFlags returns the flags that select the store.
 	storeFlags func() []string
@@ -85,7 +87,7 @@ func (c *Cluster) StartDaemon(region, name string, flags ...string) *Daemon {
 // newDaemon returns a daemon that is not started, and has no store.
 func (c *Cluster) newDaemon(region, name string) *Daemon {
 	c.tb.Helper()
-	d := &Daemon{tb: c.tb, cluster: c, region: region, name: name, dataDir: c.tb.TempDir(), api: c.Network.Proxy(API, region)}
+	d := &Daemon{tb: c.tb, cluster: c, region: region, name: name, dataDir: c.tb.TempDir(), api: c.Network.Proxy(network.API, region)}
 	c.tb.Cleanup(d.killGames)
 	d.addImages()
 	return d

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/testkit/network"
 	"galaxy/rtmanager/internal/testkit/regions"
 )
 
@@ -65,7 +66,7 @@ func (f *faultFixture) resume(region string) func() {
 	return func() { f.cluster.ResumeMember(region) }
 }
 
-func (f *faultFixture) isolate(region string, kinds ...regions.Traffic) func() {
+func (f *faultFixture) isolate(region string, kinds ...network.Traffic) func() {
 	return func() { f.cluster.Network.Isolate(region, kinds...) }
 }
 

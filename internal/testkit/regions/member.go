@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
+
+	"galaxy/rtmanager/internal/testkit/network"
 )
 
 // memberVariable is the environment variable by which a test program becomes an etcd
@@ -77,10 +79,10 @@ type server interface {
 
 // member is an etcd member that is a process of its own.
 type member struct {
-	network      *Network
+	network      *network.Network
 	region       string
 	config       memberConfig
-	peer, client *Proxy
+	peer, client *network.Proxy
 	process      *process
 }
 

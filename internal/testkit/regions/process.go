@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"galaxy/rtmanager/internal/testkit/network"
 )
 
 // startTimeout bounds the start of a process on a loaded machine.
@@ -31,7 +33,7 @@ type process struct {
 }
 
 // startProcess starts a program in the region. It is killed when the test ends.
-func startProcess(tb testing.TB, network *Network, region string, cmd *exec.Cmd) *process {
+func startProcess(tb testing.TB, net *network.Network, region string, cmd *exec.Cmd) *process {
 	tb.Helper()
 	name := region + "-" + filepath.Base(cmd.Path)
 	logFile, err := os.CreateTemp(tb.TempDir(), name)
@@ -41,10 +43,12 @@ func startProcess(tb testing.TB, network *Network, region string, cmd *exec.Cmd)
 	cmd.Stderr = logFile
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(tb, err)
-	network.startIn(region, func() int {
-		require.NoError(tb, cmd.Start())
-		return cmd.Process.Pid
-	})
+	require.NoError(tb, net.StartIn(region, func() (int, error) {
+		if err := cmd.Start(); err != nil {
+			return 0, err
+		}
+		return cmd.Process.Pid, nil
+	}))
 	go func() {
 		defer close(p.exited)
 		for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
@@ -52,6 +56,7 @@ func startProcess(tb testing.TB, network *Network, region string, cmd *exec.Cmd)
 			p.lines = append(p.lines, scanner.Text())
 			p.mu.Unlock()
 		}
+		net.Unregister(cmd.Process.Pid) // while its id is not free
 		_ = cmd.Wait()
 	}()
 	tb.Cleanup(func() {

@@ -1,4 +1,4 @@
-package regions
+package network
 
 import (
 	"sync"
@@ -34,12 +34,13 @@ type Network struct {
 	paths   map[route]*path
 	regions map[int]string // the region of each registered process
 	names   map[string]bool
+	links   map[*link]bool // the open connections of all proxies
 }
 
-// NewNetwork returns a network without delays and faults. Its proxies are closed when the
-// test ends.
-func NewNetwork(tb testing.TB) *Network {
-	return &Network{tb: tb, paths: map[route]*path{}, regions: map[int]string{}, names: map[string]bool{}}
+// New returns a network without delays and faults. Its proxies are closed when the test
+// ends.
+func New(tb testing.TB) *Network {
+	return &Network{tb: tb, paths: map[route]*path{}, regions: map[int]string{}, names: map[string]bool{}, links: map[*link]bool{}}
 }
 
 // SetRoundTrip sets the round trip between two regions, half of it for each direction.
@@ -47,36 +48,6 @@ func (n *Network) SetRoundTrip(a, b string, roundTrip time.Duration) {
 	for _, traffic := range allTraffic {
 		n.path(route{traffic, a, b}).setDelay(roundTrip / 2)
 		n.path(route{traffic, b, a}).setDelay(roundTrip / 2)
-	}
-}
-
-// BlockFrom blocks everything of these kinds that the region sends to other regions. No
-// kind means every kind.
-func (n *Network) BlockFrom(region string, kinds ...Traffic) {
-	n.setBlocked(true, kinds, func(r route) bool { return r.from == region })
-}
-
-// Isolate blocks everything of these kinds between the region and other regions. No
-// kind means every kind.
-func (n *Network) Isolate(region string, kinds ...Traffic) {
-	n.setBlocked(true, kinds, func(r route) bool { return r.from == region || r.to == region })
-}
-
-// Repair ends every fault.
-func (n *Network) Repair() { n.setBlocked(false, allTraffic, func(route) bool { return true }) }
-
-func (n *Network) setBlocked(blocked bool, kinds []Traffic, matches func(route) bool) {
-	if len(kinds) == 0 {
-		kinds = allTraffic
-	}
-	for _, traffic := range kinds {
-		for from := range n.regionNames() {
-			for to := range n.regionNames() {
-				if r := (route{traffic, from, to}); from != to && matches(r) {
-					n.path(r).setBlocked(blocked)
-				}
-			}
-		}
 	}
 }
 
@@ -103,16 +74,27 @@ func (n *Network) path(r route) *path {
 // Register makes the connections of a process come from the region, such as those of the
 // test itself.
 func (n *Network) Register(region string, pid int) {
-	n.startIn(region, func() int { return pid })
+	_ = n.StartIn(region, func() (int, error) { return pid, nil })
 }
 
-// startIn starts a process of the region. Connections of the process wait until it is
-// registered.
-func (n *Network) startIn(region string, start func() (pid int)) {
+// StartIn starts a process of the region, and returns the error of start. Connections of the
+// process wait until it is registered.
+func (n *Network) StartIn(region string, start func() (pid int, err error)) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.names[region] = true
-	n.regions[start()] = region
+	pid, err := start()
+	if err == nil {
+		n.regions[pid] = region
+	}
+	return err
+}
+
+// Unregister removes a process that has exited, before the kernel uses its id for another one.
+func (n *Network) Unregister(pid int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.regions, pid)
 }
 
 // regionOf returns the region of the process that owns the client's end of a connection,

@@ -1,9 +1,8 @@
-package regions
+package network
 
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -39,16 +38,4 @@ func ownsSocket(pid int, inode string) bool {
 		}
 	}
 	return false
-}
-
-// processEnvironments returns the environment of every process that this user may read.
-func processEnvironments() [][]byte {
-	files, _ := filepath.Glob("/proc/[0-9]*/environ")
-	var environments [][]byte
-	for _, file := range files {
-		if content, err := os.ReadFile(file); err == nil { // it fails for a process that has exited
-			environments = append(environments, content)
-		}
-	}
-	return environments
 }
