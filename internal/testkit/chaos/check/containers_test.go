@@ -98,3 +98,18 @@ func TestContainers(t *testing.T) {
 		},
 	})
 }
+
+func TestOperations(t *testing.T) {
+	t.Parallel()
+	requireViolations(t, check.RuleWrites, lifecycleRecording, []violationCase{
+		{"rejected operation that wrote", func(b *builder) { b.Calls[0].Outcome = recording.Rejected }, "report that it was not executed"},
+		{"unavailable operation that wrote", func(b *builder) { b.Calls[0].Outcome = recording.Unavailable }, "report that it was not executed"},
+		{"stop without an effect", func(b *builder) { b.Calls[0].Method = recording.Stop }, "never had the requested state"},
+		{"clean-up without an effect", func(b *builder) {
+			unapplied(b, recording.Call{Method: recording.Cleanup, Game: "live", OperationID: "c", Outcome: recording.Done})
+		}, "never had the requested state"},
+		{"move to another node", func(b *builder) {
+			unapplied(b, recording.Call{Method: recording.Move, Game: "live", OperationID: "m", To: "eu/b", Outcome: recording.Done})
+		}, "never had the requested state"},
+	})
+}

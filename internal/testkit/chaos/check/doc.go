@@ -14,6 +14,7 @@
 //	writes.go        rule writes: each write was applied as its response states
 //	write_effect.go  what an applied write must have changed
 //	deletions.go     rule writes, for deletions
+//	operations.go    rule writes, for operations on containers
 //	reads.go         rule reads: reads of one record, and conflicts
 //	lists.go         rule lists: lists and ledgers at one revision
 //	order.go         rule order: porcupine finds an order of the calls of each game

@@ -31,6 +31,7 @@ func (c *checker) checkWrites() {
 			c.checkEffect(call, entry)
 		}
 	}
+	c.checkOperations()
 	c.checkForeignWrites()
 	c.checkDeletions()
 }
