@@ -19,6 +19,9 @@ type nodeSample struct {
 }
 
 func (s *nodeSample) describe(container recording.Container) string {
+	if container == (recording.Container{}) {
+		return fmt.Sprintf("%v %s: the game does not run", time.Duration(s.at), s.node)
+	}
 	return fmt.Sprintf("%v %s: game %s runs in container %s, process %d", time.Duration(s.at), s.node, container.Game, container.ID, container.PID)
 }
 

@@ -41,7 +41,7 @@ func describeCall(call *recording.Call) string {
 		fmt.Fprintf(&b, " revision=%d", call.Revision)
 	}
 	if len(call.Output) > 0 {
-		fmt.Fprintf(&b, " %s", shorten(string(call.Output)))
+		fmt.Fprintf(&b, " %s", describeRecord(call.Output))
 	}
 	if call.Error != "" {
 		fmt.Fprintf(&b, " (%s)", shorten(call.Error))
@@ -64,8 +64,8 @@ func describeVersion(v *truth.Version) string {
 	case v.Record == nil:
 		return fmt.Sprintf("etcd: revision %d, received at %v%s: %s unreadable: %s", v.Revision, time.Duration(v.At), until, v.Game, v.Fault)
 	default:
-		return fmt.Sprintf("etcd: revision %d, received at %v%s: %s %s container=%q operation=%s %s",
-			v.Revision, time.Duration(v.At), until, v.Game, v.Record.Status, v.Record.ContainerID, v.Record.LastWrite.OperationID, shorten(v.Value))
+		return fmt.Sprintf("etcd: revision %d, received at %v%s: %s operation=%s %s",
+			v.Revision, time.Duration(v.At), until, v.Game, v.Record.LastWrite.OperationID, describeRecord([]byte(v.Value)))
 	}
 }
 
@@ -98,10 +98,19 @@ func describeEvent(e *recording.Event) string {
 		value []byte
 	}{{"before", e.Before}, {"after", e.After}} {
 		if len(part.value) > 0 {
-			fmt.Fprintf(&b, " %s=%s", part.name, shorten(string(part.value)))
+			fmt.Fprintf(&b, " %s=%s", part.name, describeRecord(part.value))
 		}
 	}
 	return b.String()
+}
+
+// describeRecord returns the fields of a record that mostly matter.
+func describeRecord(text []byte) string {
+	r, err := truth.ParseRecord(text)
+	if err != nil {
+		return shorten(string(text))
+	}
+	return fmt.Sprintf("{%s container=%q node=%s/%s generation=%d image=%q state=%q}", r.Status, r.ContainerID, r.Region, r.Node, r.Generation, r.Image, r.StatePath)
 }
 
 // shorten bounds a text that evidence quotes.

@@ -2,6 +2,7 @@ package truth
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -37,7 +38,7 @@ func (v *Version) Fields() Fields {
 	return v.fields
 }
 
-// Differences returns the fields in which a shown record differs from this version.
+// Differences returns the fields in which a shown record differs from this version, with both values.
 func (v *Version) Differences(shown []byte) []string {
 	for _, text := range v.equal {
 		if text == string(shown) {
@@ -51,6 +52,9 @@ func (v *Version) Differences(shown []byte) []string {
 	differences := v.Fields().Diff(fields)
 	if len(differences) == 0 && len(v.equal) < 4 {
 		v.equal = append(v.equal, string(shown))
+	}
+	for i, name := range differences {
+		differences[i] = fmt.Sprintf("%s: %.80s instead of %.80s", name, cmp.Or(fields[name], "nothing"), cmp.Or(v.Fields()[name], "nothing"))
 	}
 	return differences
 }
