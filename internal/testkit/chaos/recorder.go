@@ -13,7 +13,8 @@ import (
 
 // recorder records every change of every key of etcd. It is safe for concurrent use.
 type recorder struct {
-	client *clientv3.Client
+	client *clientv3.Client // nil records nothing
+	prefix string           // of the keys
 	record *recording.Writer
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -24,9 +25,14 @@ type recorder struct {
 	err      error // why the recorder has ended
 }
 
-// startRecorder records the keys that exist, and from then on every change. The caller calls stop.
-func startRecorder(ctx context.Context, client *clientv3.Client, record *recording.Writer) (*recorder, error) {
-	resp, err := client.Get(ctx, "\x00", clientv3.WithFromKey())
+// startRecorder records the keys of an environment that exist, and from then on every change. The
+// caller calls stop.
+func startRecorder(ctx context.Context, env Environment, record *recording.Writer) (*recorder, error) {
+	if env.Etcd == nil {
+		return &recorder{cancel: func() {}}, nil
+	}
+	key, keys := keysOf(env.Prefix)
+	resp, err := env.Etcd.Get(ctx, key, keys)
 	if err != nil {
 		return nil, fmt.Errorf("read the keys of etcd: %w", err)
 	}
@@ -36,16 +42,25 @@ func startRecorder(ctx context.Context, client *clientv3.Client, record *recordi
 		})
 	}
 	watchCtx, cancel := context.WithCancel(context.Background())
-	r := &recorder{client: client, record: record, cancel: cancel, position: resp.Header.Revision, changed: make(chan struct{})}
+	r := &recorder{client: env.Etcd, prefix: env.Prefix, record: record, cancel: cancel, position: resp.Header.Revision, changed: make(chan struct{})}
 	r.done.Go(func() { r.run(watchCtx) })
 	return r, nil
 }
 
+// keysOf returns the first key of a prefix and the option that selects all its keys.
+func keysOf(prefix string) (key string, option clientv3.OpOption) {
+	if prefix == "" {
+		return "\x00", clientv3.WithFromKey()
+	}
+	return prefix + "/", clientv3.WithPrefix()
+}
+
 // run watches until ctx ends. The client resumes a watch that a member has broken off.
 func (r *recorder) run(ctx context.Context) {
+	key, keys := keysOf(r.prefix)
 	for ctx.Err() == nil {
 		watchCtx, cancel := context.WithCancel(ctx)
-		for resp := range r.client.Watch(watchCtx, "\x00", clientv3.WithFromKey(), clientv3.WithRev(r.recorded()+1)) {
+		for resp := range r.client.Watch(watchCtx, key, keys, clientv3.WithRev(r.recorded()+1)) {
 			if resp.CompactRevision > 0 {
 				r.fail(fmt.Errorf("etcd has compacted revision %d, which was not recorded", r.recorded()+1))
 				cancel()
@@ -55,6 +70,9 @@ func (r *recorder) run(ctx context.Context) {
 				break
 			}
 			r.add(resp.Events)
+			if resp.IsProgressNotify() {
+				r.setPosition(resp.Header.Revision)
+			}
 		}
 		cancel()
 		select {
@@ -75,9 +93,14 @@ func (r *recorder) add(events []*clientv3.Event) {
 			Value: string(e.Kv.Value), Created: e.Kv.CreateRevision, Version: e.Kv.Version, Lease: e.Kv.Lease,
 		})
 	}
+	r.setPosition(events[len(events)-1].Kv.ModRevision)
+}
+
+// setPosition sets the revision up to which all changes are recorded.
+func (r *recorder) setPosition(revision int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.position = events[len(events)-1].Kv.ModRevision
+	r.position = max(r.position, revision)
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
@@ -96,6 +119,9 @@ func (r *recorder) fail(err error) {
 
 // catchUp waits until everything that etcd has applied by now is recorded, and returns that revision.
 func (r *recorder) catchUp(ctx context.Context) (int64, error) {
+	if r.client == nil {
+		return 0, nil
+	}
 	resp, err := r.client.Get(ctx, "\x00", clientv3.WithCountOnly())
 	if err != nil {
 		return 0, fmt.Errorf("read the revision of etcd: %w", err)
@@ -106,6 +132,10 @@ func (r *recorder) catchUp(ctx context.Context) (int64, error) {
 		r.mu.Unlock()
 		if err != nil || position >= resp.Header.Revision {
 			return position, err
+		}
+		// The last changes may be of other keys than those of the prefix.
+		if err := r.client.RequestProgress(ctx); err != nil {
+			return position, fmt.Errorf("request the progress of the watch: %w", err)
 		}
 		select {
 		case <-changed:

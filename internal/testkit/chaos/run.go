@@ -30,8 +30,10 @@ type Environment struct {
 	// Daemons are the daemons; runs change none of them for good.
 	Daemons []traffic.Daemon
 	Stores  []traffic.Store
-	// Etcd is a client that no fault concerns.
+	// Etcd is a client that no fault concerns. nil records no change: most rules cannot be checked then.
 	Etcd *clientv3.Client
+	// Prefix is that of all keys in etcd, and Version the one that the daemons report.
+	Prefix, Version string
 	// Faults are those that runs can inject.
 	Faults []Fault
 	// Containers returns the containers that run on the node of a daemon; nil means that they
@@ -58,7 +60,8 @@ type Config struct {
 const recoveryTimeout = time.Minute
 
 // Execute makes traffic and injects faults for the duration, lets the cluster recover, and writes a
-// recording. The error is that of the harness: what the cluster does wrong is in the recording.
+// recording. If ctx ends, the run ends early in the same way: faults are repaired, and the final state
+// is recorded. The error is that of the harness: what the cluster does wrong is in the recording.
 func Execute(ctx context.Context, env Environment, cfg Config) error {
 	if cfg.Log == nil {
 		cfg.Log = func(string, ...any) {}
@@ -67,8 +70,9 @@ func Execute(ctx context.Context, env Environment, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	untilEnd, ctx := ctx, context.WithoutCancel(ctx)
 	started := time.Now()
-	changes, err := startRecorder(ctx, env.Etcd, record)
+	changes, err := startRecorder(ctx, env, record)
 	if err != nil {
 		return errors.Join(err, record.Close())
 	}
@@ -79,9 +83,9 @@ func Execute(ctx context.Context, env Environment, cfg Config) error {
 	trafficConfig.Etcd = env.Etcd
 	clients := traffic.Start(ctx, record, trafficConfig)
 
-	injectFaults(ctx, env, cfg, record)
+	injectFaults(untilEnd, env, cfg, record)
 	run := recording.Run{
-		Seed: cfg.Seed, Layout: env.Layout, Planted: cfg.Planted, Started: started.UTC().Format(time.RFC3339), Duration: record.Now(), Stable: record.Now(), Games: clients.Games(),
+		Seed: cfg.Seed, Layout: env.Layout, Version: env.Version, Prefix: env.Prefix, NoChanges: env.Etcd == nil, Planted: cfg.Planted, Started: started.UTC().Format(time.RFC3339), Duration: record.Now(), Stable: record.Now(), Games: clients.Games(),
 	}
 	for _, d := range env.Daemons {
 		run.Nodes = append(run.Nodes, d.Name())
@@ -123,17 +127,18 @@ func finish(ctx context.Context, env Environment, record *recording.Writer, clie
 }
 
 // injectFaults injects faults one after the other, and sometimes two at a time, until the duration of
-// the run is over. All are repaired when it returns.
+// the run is over, or ctx ends. All are repaired when it returns.
 func injectFaults(ctx context.Context, env Environment, cfg Config, record *recording.Writer) {
 	rng := rand.New(rand.NewPCG(cfg.Seed, 1)) //nolint:gosec // reproducible
-	wait := func(limit time.Duration) {
-		timer := time.NewTimer(time.Duration(rng.Int64N(int64(limit))))
+	sleep := func(duration time.Duration) {
+		timer := time.NewTimer(duration)
 		defer timer.Stop()
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
 		}
 	}
+	wait := func(limit time.Duration) { sleep(time.Duration(rng.Int64N(int64(limit)))) }
 	deadline := time.Now().Add(cfg.Duration)
 	wait(time.Second)
 	for time.Now().Before(deadline) && ctx.Err() == nil && len(env.Faults) > 0 {
@@ -148,6 +153,7 @@ func injectFaults(ctx context.Context, env Environment, cfg Config, record *reco
 		}
 		wait(2 * time.Second)
 	}
+	sleep(time.Until(deadline)) // without faults
 }
 
 // inject injects a fault and returns what repairs and records it.
@@ -158,7 +164,7 @@ func inject(ctx context.Context, fault Fault, rng *rand.Rand, cfg Config, record
 	cfg.Log("%8.3f s  %s: %s %s", time.Duration(entry.Started).Seconds(), fault.Kind, fault.Target, detail)
 	return func() {
 		if end != nil && err == nil {
-			err = end(ctx)
+			err = end(context.WithoutCancel(ctx))
 		}
 		if entry.Repaired = record.Now(); err != nil {
 			entry.Error = err.Error()

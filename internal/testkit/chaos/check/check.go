@@ -26,6 +26,10 @@ type operation struct{ game, id string }
 // Check checks a recording by all rules.
 func Check(r *recording.Recording) Report {
 	report := Report{Stats: newStats(r)}
+	if r.Run.NoChanges {
+		checkWithoutChanges(r, &report)
+		return report
+	}
 	parts := split(r)
 	for i, part := range parts {
 		c := newChecker(part, r.Calls, &report)

@@ -26,6 +26,7 @@
 //	fences.go        rule fences: no write under a lost fence
 //	containers.go    rule containers: one container per game, none lost, no orphan
 //	liveness.go      rule liveness: everything recovers once the run is stable
+//	nochanges.go     the rules that need no change of etcd
 //	internal/truth   the changes of etcd, replayed
 //	internal/order   the search for an order of calls
 package check

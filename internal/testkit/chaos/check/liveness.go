@@ -74,7 +74,9 @@ func (c *checker) checkFinalState(node string) {
 		c.examine(RuleLiveness, 1)
 		switch kind {
 		case recording.FinalList:
-			c.checkFinalList(sample)
+			if !c.run.NoChanges {
+				c.checkFinalList(sample)
+			}
 		case recording.FinalHealth:
 			if string(sample.Value) != "200" {
 				c.add(RuleLiveness, fmt.Sprintf("node %s is not ready after the run", node), describeSample(sample))

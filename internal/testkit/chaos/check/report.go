@@ -45,7 +45,9 @@ func (v Violation) String() string {
 type Report struct {
 	// Violations are the first ones of each rule, at most MaxViolations.
 	Violations []Violation
-	Stats      Stats
+	// Skipped are the rules that were not checked, because the changes of etcd were not recorded.
+	Skipped []string
+	Stats   Stats
 }
 
 // MaxViolations bounds the violations of one rule in a report.

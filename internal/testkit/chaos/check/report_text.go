@@ -27,6 +27,10 @@ func (r Report) String() string {
 		b.WriteByte('\n')
 	}
 	for _, rule := range Rules() {
+		if slices.Contains(r.Skipped, rule) {
+			fmt.Fprintf(&b, "  rule %-12s skipped: the changes of etcd were not recorded\n", rule)
+			continue
+		}
 		fmt.Fprintf(&b, "  rule %-12s %8d examined, %d violations\n", rule, s.Examined[rule], s.Broken[rule])
 	}
 	for _, line := range s.recoveryLines() {

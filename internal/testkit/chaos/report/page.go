@@ -17,7 +17,8 @@ type page struct {
 	Repeat     string
 	Rules      []ruleRow
 	Violations []check.Violation
-	Hidden     int // violations beyond those that a report has
+	Skipped    []string // rules
+	Hidden     int      // violations beyond those that a report has
 	Timeline   *figure
 	Outcomes   []recording.Outcome
 	Calls      []callRow
@@ -35,6 +36,7 @@ type fact struct{ Name, Value string }
 type ruleRow struct {
 	Rule             string
 	Examined, Broken int
+	IsSkipped        bool
 }
 
 type callRow struct {
@@ -53,11 +55,11 @@ type gapRow struct {
 func newPage(in Input) page {
 	r := in.Recording
 	p := page{
-		Title: fmt.Sprintf("Run with seed %d", r.Run.Seed), Result: resultOf(in), Facts: factsOf(in), Repeat: in.Repeat, Violations: in.Check.Violations,
+		Title: fmt.Sprintf("Run with seed %d", r.Run.Seed), Result: resultOf(in), Facts: factsOf(in), Repeat: in.Repeat, Violations: in.Check.Violations, Skipped: in.Check.Skipped,
 		Timeline: timelineOf(r), Outcomes: outcomes, Calls: callRows(r), Faults: rowsOf(faultKinds(recoveriesOf(r, in.Check))), Gaps: gapRows(r), Kinds: kinds, Games: r.Run.Games,
 	}
 	for _, rule := range check.Rules() {
-		row := ruleRow{rule, in.Check.Stats.Examined[rule], in.Check.Stats.Broken[rule]}
+		row := ruleRow{rule, in.Check.Stats.Examined[rule], in.Check.Stats.Broken[rule], slices.Contains(in.Check.Skipped, rule)}
 		p.Rules = append(p.Rules, row)
 		p.Hidden += row.Broken
 	}

@@ -166,6 +166,15 @@ func TestPageOfAnEmptyRecording(t *testing.T) {
 	require.NotContains(t, content(document), "NaN")
 }
 
+func TestPageNamesSkippedRules(t *testing.T) {
+	t.Parallel()
+	recorded := run("x")
+	recorded.Run.NoChanges = true
+	document := write(t, report.Input{Recording: recorded, Check: check.Check(recorded)})
+	require.Contains(t, content(byID(t, document, "skipped")), "were skipped: writes, reads, lists")
+	require.Contains(t, content(byID(t, document, "rules")), "writesskipped")
+}
+
 func TestPageShowsEachResult(t *testing.T) {
 	t.Parallel()
 	violation := check.Violation{Rule: check.RuleReads, Summary: "a read went back", Evidence: []string{"first", "second"}}

@@ -28,6 +28,8 @@ type Run struct {
 	Violations map[string]int `json:"violations"`
 	Summaries  []string       `json:"summaries"`      // of the violations
 	Void       string         `json:"void,omitempty"` // why the run proves nothing
+	// Skipped are the rules that were not checked, because the changes of etcd were not recorded.
+	Skipped []string `json:"skipped,omitempty"`
 
 	recoveries map[string]*recoveries
 }
@@ -50,7 +52,7 @@ func NewRun(name string, in Input) Run {
 	run := Run{
 		Name: name, Seed: described.Seed, Layout: described.Layout, Version: described.Version, Planted: described.Planted, Started: described.Started,
 		Seconds: time.Duration(described.Duration).Seconds(), Calls: len(in.Recording.Calls), Faults: len(in.Recording.Faults),
-		Violations: map[string]int{}, Summaries: []string{}, recoveries: recoveriesOf(in.Recording, in.Check),
+		Violations: map[string]int{}, Summaries: []string{}, Skipped: in.Check.Skipped, recoveries: recoveriesOf(in.Recording, in.Check),
 	}
 	for _, call := range in.Recording.Calls {
 		if call.Outcome == recording.Unknown {

@@ -56,6 +56,8 @@ type Config struct {
 	Image, PatchImage string
 	// Etcd is the etcd in which leaders campaign; nil has none. Leaders write through the stores.
 	Etcd *clientv3.Client
+	// HTTP makes the requests to the daemons. Default: a client without credentials.
+	HTTP *http.Client
 	// Watchers is the number of watchers of each daemon and store. Default 2.
 	Watchers int
 }
@@ -64,6 +66,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.ClientsPerTarget, 2)
 	setDefault(&c.Games, 6)
 	setDefault(&c.Watchers, 2)
+	if c.HTTP == nil {
+		c.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	}
 	setDefault(&c.Pause, 20*time.Millisecond)
 	setDefault(&c.CallTimeout, 20*time.Second)
 	return c
@@ -100,7 +105,7 @@ func Start(ctx context.Context, record *recording.Writer, cfg Config) *Traffic {
 	cfg = cfg.withDefaults()
 	t := &Traffic{
 		cfg: cfg, record: record, games: map[string]string{}, pending: map[string]string{}, positions: map[string]int64{},
-		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
+		http: cfg.HTTP,
 	}
 	watchCtx, stopWatches := context.WithCancel(ctx)
 	writeCtx, stopWrites := context.WithCancel(ctx)
@@ -129,7 +134,7 @@ func Start(ctx context.Context, record *recording.Writer, cfg Config) *Traffic {
 	}
 	for _, d := range cfg.Daemons {
 		for i := range cfg.LifecycleGames {
-			game := fmt.Sprintf("%s-game-%s-%d", cfg.Run, d.Region, i)
+			game := fmt.Sprintf("%s-game-%s-%s-%d", cfg.Run, d.Region, d.Node, i)
 			t.games[game] = "lifecycle"
 			name := "operator-" + game
 			o := &operator{t: t, name: name, rest: rest{t: t, daemon: d}, game: game, rng: t.random(name)}
