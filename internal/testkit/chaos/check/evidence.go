@@ -136,10 +136,16 @@ func (c *checker) shortest(call *recording.Call) []string {
 			lines = append(lines, describeVersion(v))
 		}
 	}
-	if proof := c.proofOf(window.From, call.Started); proof != nil {
-		lines = append(lines, describeCall(proof))
-	}
+	lines = append(lines, c.describeProof(window.From, call.Started))
 	return append(lines, c.withRetries(call)...)
+}
+
+// describeProof returns one line for why the revision existed before the time.
+func (c *checker) describeProof(revision, before int64) string {
+	if proof := c.proofOf(revision, before); proof != nil {
+		return describeCall(proof)
+	}
+	return fmt.Sprintf("etcd: revision %d was received before %v", revision, time.Duration(before))
 }
 
 // proofOf returns the first call whose response showed the revision before the time, nil if only

@@ -19,11 +19,8 @@ func (c *checker) checkLists() {
 		case call.Method == recording.List && call.Outcome == recording.Done && !call.Local:
 			c.examine(RuleLists, 1)
 			if window := c.timeline.During(call); call.Revision < window.From {
-				lines := []string{describeCall(call)}
-				if proof := c.proofOf(window.From, call.Started); proof != nil {
-					lines = append([]string{describeCall(proof)}, lines...)
-				}
-				c.add(RuleLists, fmt.Sprintf("the list is stale: it is at revision %d, and revision %d existed before the call", call.Revision, window.From), lines...)
+				c.add(RuleLists, fmt.Sprintf("the list is stale: it is at revision %d, and revision %d existed before the call", call.Revision, window.From),
+					c.describeProof(window.From, call.Started), describeCall(call))
 			} else if fault, lines := c.listFault(call, games); fault != "" {
 				c.add(RuleLists, fault, append(lines, describeCall(call))...)
 			}

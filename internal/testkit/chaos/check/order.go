@@ -28,7 +28,7 @@ func (c *checker) checkOrder() {
 		h.addOthers()
 		c.examine(RuleOrder, len(h.calls))
 		var initial order.State
-		if h.game != nil && h.game.Versions[0].Initial {
+		if h.game != nil && len(h.game.Versions) > 0 && h.game.Versions[0].Initial {
 			initial = stateOf(h.game.Versions[0])
 		}
 		if v := order.Check(initial, h.calls); v != nil {

@@ -56,16 +56,17 @@ func (s *stream) report(e *recording.Event, fault string) {
 	s.c.add(RuleWatches, fmt.Sprintf("watcher %s, stream %d: %s", e.Watcher, e.Stream, fault), slices.Compact(lines)...)
 }
 
-// changesAround returns the change that an event delivers, and those that are to be delivered first.
+// changesAround returns the change that an event delivers, the version that it replaced, and the change
+// that is to be delivered next.
 func (s *stream) changesAround(e *recording.Event) (around []*truth.Version) {
-	if next := s.nextSelected(); next != nil {
-		around = append(around, next)
-	}
-	if v := s.c.history.Games[e.Game].At(e.Revision); v != nil && !slices.Contains(around, v) {
+	if v := s.c.history.Games[e.Game].At(e.Revision); v != nil {
 		if v.Previous != nil {
 			around = append(around, v.Previous)
 		}
 		around = append(around, v)
+	}
+	if next := s.nextSelected(); next != nil && !slices.Contains(around, next) {
+		around = append(around, next)
 	}
 	return around
 }
