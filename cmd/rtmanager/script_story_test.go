@@ -127,21 +127,6 @@ func (d *downtimes) end(ts *testscript.TestScript, count int) time.Duration {
 	}
 }
 
-// noLongerCommand requires that a time is not longer than the other, both in milliseconds. A busy machine delays
-// single steps, so it may have double that time, and five seconds.
-func noLongerCommand(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: nolonger MILLISECONDS MILLISECONDS")
-	}
-	got, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	limit, err := strconv.Atoi(args[1])
-	ts.Check(err)
-	if got > 2*limit+5000 {
-		ts.Fatalf("%d ms is much longer than %d ms", got, limit)
-	}
-}
-
 // storedCommand writes the keys of the store to a file, except those of families whose number of keys does not
 // grow with the number of games: one key of a node or region, and at most 256 deletion epochs.
 func storedCommand(ts *testscript.TestScript, _ bool, args []string) {

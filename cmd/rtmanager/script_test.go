@@ -26,8 +26,7 @@ import (
 //	cmpoutput FILE        compare standard output with the file, except for times, ids and ages
 //	gameimages DIR        build the images gameserver:1.0.0 and 1.0.1
 //	downtimes start|end NAME [COUNT]
-//	                      measure the longest time that a game is not ready
-//	nolonger MS MS        compare two such times
+//	                      wait until COUNT games were not ready and all are; log the longest time
 //	stored FILE           write the keys of the store to the file
 //	etcdput, etcddel, etcdcompact
 //	                      change etcd directly
@@ -44,7 +43,7 @@ func TestScripts(t *testing.T) {
 			"serve": serveCommand, "watch": watchCommand, "daemon": daemonCommand, "use": useCommand, "await": awaitCommand,
 			"interrupt": signalCommand(syscall.SIGINT), "terminate": signalCommand(syscall.SIGTERM), "kill9": killCommand,
 			"exitcode": exitcodeCommand, "cmpoutput": cmpoutputCommand, "rename": renameCommand,
-			"gameimages": gameImagesCommand, "downtimes": downtimesCommand, "nolonger": noLongerCommand, "stored": storedCommand,
+			"gameimages": gameImagesCommand, "downtimes": downtimesCommand, "stored": storedCommand,
 			"etcdput": etcdPutCommand, "etcddel": etcdDeleteCommand, "etcdcompact": etcdCompactCommand,
 		},
 	})

@@ -57,10 +57,16 @@ func (in Intent) hasAwaitedHealth(record runtime.RuntimeRecord) bool {
 		return false
 	}
 	latest := in.Recent[0]
-	isWithin := func(at time.Time) bool { return !at.Before(latest.StartedAt) && !at.After(latest.FinishedAt) }
+	if latest.Failure != nil || record.StartedAt.After(latest.FinishedAt) || record.HealthSince.After(latest.FinishedAt) {
+		return false
+	}
 	switch latest.Kind {
 	case KindStart, KindRestart, KindPatch:
-		return latest.Failure == nil && isWithin(*record.StartedAt) && isWithin(*record.HealthSince)
+		// It may have kept a game that ran before. A node that ran only the last attempt has another clock
+		// than the one that accepted the operation, and the game ran on no node before.
+		return len(latest.Attempts) > 0 || !record.StartedAt.Before(latest.StartedAt) && !record.HealthSince.Before(latest.StartedAt)
+	case KindMove, KindReschedule: // another node, with another clock, accepted it; both end with a new container
+		return true
 	default:
 		return false
 	}
