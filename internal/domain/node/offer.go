@@ -7,6 +7,6 @@ type Offer struct {
 	// Failures counts the recent starts of the image that failed on the node since the last
 	// one that succeeded.
 	Failures int `json:"failures"`
-	// Starting counts the games that the node is starting.
+	// Starting counts the games that the node is starting without a reservation: those that needed none.
 	Starting int `json:"starting"`
 }

@@ -24,7 +24,9 @@ type activeOperation struct {
 	mu   sync.Mutex // guards the fields below
 	id   string     // empty until accepted
 	kind operation.Kind
-	hash string // of the request
+	// isReserved reports that the operation has a reservation of a node.
+	isReserved bool
+	hash       string // of the request
 	// inProgress names the operation as records do.
 	inProgress runtime.OperationInProgress
 	// shownFrom is when the record may name the operation; zero before it runs.
@@ -54,6 +56,7 @@ func newActiveOperation(gameID string, end func()) *activeOperation {
 func (a *activeOperation) accept(op operation.Operation) {
 	a.mu.Lock()
 	a.id, a.kind, a.hash, a.inProgress = op.ID, op.Kind, op.RequestHash, *op.InProgress()
+	a.isReserved = op.Reserved
 	a.mu.Unlock()
 	close(a.accepted)
 }

@@ -27,24 +27,25 @@ func (s *Service) Offer(ctx context.Context, gameID string, spec operation.Spec)
 	return offer, err
 }
 
-// countStarting counts the operations in progress that start a game.
+// countStarting counts the operations in progress that start a game and have no reservation.
 func (s *Service) countStarting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	count := 0
 	for _, active := range s.active {
-		if active.isStart() {
+		if active.isUnreservedStart() {
 			count++
 		}
 	}
 	return count
 }
 
-// isStart reports whether the accepted operation starts a game.
-func (a *activeOperation) isStart() bool {
+// isUnreservedStart reports whether the accepted operation starts a game without a reservation.
+func (a *activeOperation) isUnreservedStart() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.kind == operation.KindStart || a.kind == operation.KindReschedule || a.kind == operation.KindMove
+	isStart := a.kind == operation.KindStart || a.kind == operation.KindReschedule || a.kind == operation.KindMove
+	return isStart && !a.isReserved
 }
 
 // failureWindow is how long a failed start counts.

@@ -376,22 +376,19 @@ func (s *regionState) loadWithout(gameID string) Load {
 }
 
 // countUnreserved counts the games that nodes are starting without a reservation, as their offers
-// report: those of earlier versions, and those that needed none.
-func (s *regionState) countUnreserved(offers map[node.Ref]node.Offer) map[node.Ref]int {
+// report. A node counts only those: an offer is older than the reservations. Some may have ended since, and
+// the difference to all starts would count their games twice.
+func countUnreserved(offers map[node.Ref]node.Offer) map[node.Ref]int {
 	counts := map[node.Ref]int{}
 	for ref, offer := range offers {
-		reserved := 0
-		if s.reserved[ref] != nil {
-			reserved = len(s.reserved[ref].Games)
-		}
-		counts[ref] = max(offer.Starting-reserved, 0)
+		counts[ref] = offer.Starting
 	}
 	return counts
 }
 
 // complete adds what the nodes use to the request, and excludes those whose reservations cannot be read.
 func (s *regionState) complete(request Request) Request {
-	request.Load, request.Unreserved = s.loadWithout(request.GameID), s.countUnreserved(request.Offers)
+	request.Load, request.Unreserved = s.loadWithout(request.GameID), countUnreserved(request.Offers)
 	request.SpreadGames = s.countSpread(request)
 	request.Excluded = maps.Clone(request.Excluded)
 	for ref, reserved := range s.reserved {

@@ -165,7 +165,7 @@ func memberDescriptions() map[string]map[string]string {
 		},
 		"Offer": {
 			"has_image": "Whether the node has the image and need not pull it", "failures": "How many recent starts of the image failed on the node since the last one that succeeded",
-			"starting": "How many games the node is starting",
+			"starting": "How many games the node is starting that have no reservation",
 		},
 		"Container": {
 			"labels": "The labels of the container", "state": "The state of the container", "exit_code": "The exit code of a container that has exited",
