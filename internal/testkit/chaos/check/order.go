@@ -11,27 +11,42 @@ import (
 	"galaxy/rtmanager/internal/testkit/chaos/recording"
 )
 
+// maxListed bounds how many records of lists the search sees: lists of many games are checked by rule
+// lists only.
+const maxListed = 2_000_000
+
 // checkOrder checks that there is an order of the calls of each game that agrees with all responses
 // and with the clock.
 func (c *checker) checkOrder() {
-	byGame := map[string][]*recording.Call{}
+	histories := map[string]*orderedHistory{}
+	historyOf := func(game string) *orderedHistory {
+		h := histories[game]
+		if h == nil {
+			h = &orderedHistory{c: c, game: c.history.Games[game]}
+			histories[game] = h
+		}
+		return h
+	}
+	listed, games := 0, c.recordGames()
 	for i := range c.calls {
-		if call := &c.calls[i]; call.Game != "" && !call.Local && !call.Method.IsLifecycle() {
-			byGame[call.Game] = append(byGame[call.Game], call)
+		switch call := &c.calls[i]; {
+		case call.Local || call.Method.IsLifecycle():
+		case call.Method == recording.List && call.Outcome == recording.Done:
+			if listed += len(games); listed > maxListed {
+				continue
+			}
+			items := itemsByGame(call)
+			for _, g := range games {
+				historyOf(g.ID).addListed(call, items[g.ID])
+			}
+		case call.Game != "":
+			historyOf(call.Game).add(call)
 		}
 	}
-	for game, calls := range byGame {
-		h := &orderedHistory{c: c, game: c.history.Games[game]}
-		for _, call := range calls {
-			h.add(call)
-		}
+	for game, h := range histories {
 		h.addOthers()
 		c.examine(RuleOrder, len(h.calls))
-		var initial order.State
-		if h.game != nil && len(h.game.Versions) > 0 && h.game.Versions[0].Initial {
-			initial = stateOf(h.game.Versions[0])
-		}
-		if v := order.Check(initial, h.calls); v != nil {
+		if v := order.Check(h.initialState(), h.calls); v != nil {
 			lines := []string{fmt.Sprintf("before: revision=%d %s container=%q", v.Initial.Revision, v.Initial.Status, v.Initial.Container)}
 			for _, call := range v.Calls[:min(len(v.Calls), maxLines)] {
 				lines = append(lines, call.String())
@@ -46,6 +61,33 @@ type orderedHistory struct {
 	c     *checker
 	game  *truth.Game
 	calls []order.Call
+}
+
+// initialState returns the state at the start of the recording.
+func (h *orderedHistory) initialState() order.State {
+	if h.game == nil || len(h.game.Versions) == 0 || !h.game.Versions[0].Initial {
+		return order.State{}
+	}
+	return stateOf(h.game.Versions[0])
+}
+
+// addListed adds what a list shows of the game: its item, or that it has none.
+func (h *orderedHistory) addListed(call *recording.Call, item recording.Item) {
+	if item.Revision == 0 && call.Status != "" {
+		return // it may have another status
+	}
+	h.calls = append(h.calls, order.Call{
+		Start: call.Started, Return: call.Returned, Kind: order.Show, Partial: true,
+		State: order.State{Revision: item.Revision, Status: item.Status, Container: item.ContainerID}, Source: func() string { return describeCall(call) },
+	})
+}
+
+func itemsByGame(call *recording.Call) map[string]recording.Item {
+	items := make(map[string]recording.Item, len(call.Items))
+	for _, item := range call.Items {
+		items[item.Game] = item
+	}
+	return items
 }
 
 // add adds a call. One of unknown outcome was applied if etcd has its operation id: then it was

@@ -23,6 +23,11 @@ func TestOrder(t *testing.T) {
 			b.Calls[4].Outcome, b.Calls[4].Output, b.Calls[4].Revision = recording.NotFound, nil, 0
 		}, noOrder},
 	})
+	requireViolations(t, check.RuleOrder, listsRecording, []violationCase{
+		{"stale list", func(b *builder) { b.Calls[4].Items[1] = b.Calls[2].Items[1] }, noOrder},
+		{"list misses a game", func(b *builder) { b.Calls[4].Items = b.Calls[4].Items[:1] }, noOrder},
+		{"list with another container", func(b *builder) { b.Calls[5].Items[0].ContainerID = "another" }, noOrder},
+	})
 	requireAccepted(t, readsRecording, map[string]func(*builder){
 		"an unknown write that is seen": func(b *builder) {
 			b.Calls[2].Outcome, b.Calls[2].Revision, b.Calls[2].Output = recording.Unknown, 0, nil

@@ -105,6 +105,9 @@ func (g *writeGroup) checkUnapplied() {
 // checkAcknowledged checks the response of a write that is done.
 func (g *writeGroup) checkAcknowledged(call *recording.Call) {
 	if len(g.applied) == 0 {
+		if call.Method == recording.SetLabels && call.Revision != 0 {
+			g.c.checkShown(call, "the record with unchanged labels")
+		}
 		return
 	}
 	first, window := g.applied[0], g.c.timeline.During(call)

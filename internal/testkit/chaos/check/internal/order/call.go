@@ -47,6 +47,9 @@ type Call struct {
 	// State is the record that a Show or Conflict shows, or that a Put or Other writes.
 	State State
 
+	// Partial means that a Show does not show the identity of the record.
+	Partial bool
+
 	// What a write or a conflict requires.
 	From      string // status; empty requires none
 	Container string // empty requires none

@@ -49,7 +49,11 @@ func modelFrom(initial State, e expectations) porcupine.Model {
 
 func (e expectations) step(s searchState, c *Call) (bool, searchState) {
 	if !c.Kind.isWrite() {
-		if c.State != s.now || c.Kind == Conflict && c.holds(s.now) {
+		shown := c.State
+		if c.Partial {
+			shown.Identity = s.now.Identity
+		}
+		if shown != s.now || c.Kind == Conflict && c.holds(s.now) {
 			return false, s
 		}
 		if s.now.Exists() {
