@@ -191,6 +191,8 @@ var allowed = map[string][]string{
 	"testkit/chaos":           {"testkit/chaos/", "testkit/regions", "testkit/faultkv", "adapters/etcdstore", "wait"},
 	"testkit/nodetest":        {"domain/", "ports", "adapters/", "services/", "workers/", "testkit/"},
 	"testkit/chaos/report":    {"testkit/chaos/recording", "testkit/chaos/check"},
+	"testkit/chaos/command":   {"testkit/chaos", "testkit/chaos/recording", "testkit/chaos/report", "testkit/chaos/check", "testkit/chaos/traffic", "wait"},
+	"testkit/chaos/cmd/chaos": {"testkit/chaos/command"},
 	"testkit/chaos/check":     {"testkit/chaos/recording", "testkit/chaos/check/internal/"},
 
 	"testkit/chaos/check/internal/truth": {"testkit/chaos/recording"},

@@ -10,4 +10,7 @@
 //	final.go     records what each daemon states after the last fault
 //	traffic      the clients and watchers
 //	recording    the files
+//	check        whether the promises were kept, from the files
+//	report       pages about runs
+//	command      the program for clusters that exist, cmd/chaos
 package chaos
