@@ -12,6 +12,9 @@ type ScanQuery struct {
 	RecordFilter
 	// Local allows a scan at the revision of the store's cache, as GetLocal does.
 	Local bool
+	// MinRevision, if not 0, allows a scan at any revision from this one on, as PageQuery.MinRevision
+	// does.
+	MinRevision int64
 	// OnCorrupt is called for each value that could not be read and that may match, before the
 	// scan ends. nil ignores them.
 	OnCorrupt func(*runtime.CorruptError)
@@ -23,13 +26,13 @@ type ScanQuery struct {
 // it changes or returns. Any other store, and a store that does not have the records in memory, is
 // read in pages.
 //
-// Without Local, the scan has the effects of every write that was acknowledged before it started.
+// Without Local and MinRevision, the scan has the effects of every write that was acknowledged before it started.
 // It ends after the last record, when the consumer stops, or with an error of ListPage and a zero
 // record. It holds no lock, so the consumer may take its time and may call the store.
 func ScanRecords(ctx context.Context, reader interface {
 	ListPage(ctx context.Context, query PageQuery) (Page, error)
 }, query ScanQuery) iter.Seq2[SharedRecord, error] {
-	pages := PageQuery{RecordFilter: query.RecordFilter, Local: query.Local, Limit: MaxPageLimit}
+	pages := PageQuery{RecordFilter: query.RecordFilter, Local: query.Local, MinRevision: query.MinRevision, Limit: MaxPageLimit}
 	return func(yield func(SharedRecord, error) bool) {
 		if snapshots, ok := reader.(SnapshotReader); ok {
 			snapshot, err := snapshots.ReadSnapshot(ctx, pages)

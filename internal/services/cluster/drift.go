@@ -115,7 +115,7 @@ func (s *Service) readOverview(ctx context.Context) (node.Overview, error) {
 }
 
 // findAbsentNodes returns the nodes that records name and that are not among present.
-func findAbsentNodes(games map[node.Ref][]runtime.VersionedRecord, present []node.Node) []drift.UnreachableNode {
+func findAbsentNodes(games map[node.Ref][]ports.SharedRecord, present []node.Node) []drift.UnreachableNode {
 	var absent []drift.UnreachableNode
 	for ref, found := range games {
 		if _, isPresent := node.Find(present, ref); isPresent || ref.Name == "" {
@@ -133,7 +133,7 @@ func findAbsentNodes(games map[node.Ref][]runtime.VersionedRecord, present []nod
 // findLostGames returns a finding for each running game of an absent node that is not among
 // the findings: the leader of a region reports its lost games, and a region all of whose
 // nodes are lost has none.
-func findLostGames(games map[node.Ref][]runtime.VersionedRecord, overview node.Overview, reported []drift.Finding) []drift.Finding {
+func findLostGames(games map[node.Ref][]ports.SharedRecord, overview node.Overview, reported []drift.Finding) []drift.Finding {
 	isReported := map[string]bool{}
 	for _, f := range reported {
 		if f.Kind == drift.KindNodeLost {
@@ -176,26 +176,24 @@ func lostSince(overview node.Overview, ref node.Ref) time.Time {
 }
 
 // readGames returns the running and stopped games of each node that a record names. It
-// reads the store's cache of the records, which may lag behind etcd.
-func (s *Service) readGames(ctx context.Context) (map[node.Ref][]runtime.VersionedRecord, error) {
-	games := map[node.Ref][]runtime.VersionedRecord{}
+// reads the store's cache of the records, which may lag behind etcd, and shares them with it.
+func (s *Service) readGames(ctx context.Context) (map[node.Ref][]ports.SharedRecord, error) {
+	games := map[node.Ref][]ports.SharedRecord{}
 	for _, status := range []runtime.Status{runtime.StatusRunning, runtime.StatusStopped} {
-		query := ports.PageQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{status}}, Limit: ports.MaxPageLimit, Local: true}
-		for page, err := range ports.AllPages(ctx, s.deps.Records, query) {
+		query := ports.ScanQuery{RecordFilter: ports.RecordFilter{Statuses: []runtime.Status{status}}, Local: true}
+		for found, err := range ports.ScanRecords(ctx, s.deps.Records, query) {
 			if err != nil {
 				return nil, fmt.Errorf("list the games of each node: %w", err)
 			}
-			for _, found := range page.Records {
-				ref := node.RefOf(found.Record)
-				games[ref] = append(games[ref], found)
-			}
+			ref := node.RefOf(*found.Record)
+			games[ref] = append(games[ref], found)
 		}
 	}
 	return games, nil
 }
 
 // countGames counts the games of each node.
-func countGames(games map[node.Ref][]runtime.VersionedRecord) map[node.Ref]int {
+func countGames(games map[node.Ref][]ports.SharedRecord) map[node.Ref]int {
 	counts := map[node.Ref]int{}
 	for ref, ofNode := range games {
 		counts[ref] = len(ofNode)

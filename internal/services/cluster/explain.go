@@ -7,6 +7,7 @@ import (
 	"galaxy/rtmanager/internal/domain/drift"
 	"galaxy/rtmanager/internal/domain/node"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // Explain returns the explanation of the game from its node, because only that node has
@@ -68,7 +69,7 @@ func addLost(explanation *drift.Explanation, overview node.Overview) {
 		return
 	}
 	found := runtime.VersionedRecord{Record: *explanation.Record, Revision: explanation.Revision}
-	games := map[node.Ref][]runtime.VersionedRecord{node.RefOf(found.Record): {found}}
+	games := map[node.Ref][]ports.SharedRecord{node.RefOf(found.Record): {{Record: &found.Record, Revision: found.Revision}}}
 	explanation.Findings = append(explanation.Findings, findLostGames(games, overview, explanation.Findings)...)
 }
 

@@ -29,7 +29,7 @@ func (s *Service) Nodes(ctx context.Context) (node.List, error) {
 	games, used, ranges := countGames(read), placement.Load{}, placement.RangesOf(overview.Present)
 	for _, ofNode := range read {
 		for _, found := range ofNode {
-			used.Add(found.Record, ranges)
+			used.Add(*found.Record, ranges)
 		}
 	}
 	nodes := node.List{IsStale: overview.IsStale, Regions: overview.Regions(games)}

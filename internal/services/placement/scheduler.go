@@ -266,7 +266,7 @@ type regionState struct {
 type placedGame struct {
 	id     string
 	node   node.Ref
-	labels map[string]string
+	labels map[string]string // shared with the store, so nothing changes them
 	uses   node.Resources
 }
 
@@ -286,21 +286,19 @@ func (s *Scheduler) readRegion(ctx context.Context, region string, nodes []node.
 		return nil, err
 	}
 	ranges := RangesOf(nodes)
-	query := ports.PageQuery{Limit: ports.MaxPageLimit, MinRevision: revision, RecordFilter: ports.RecordFilter{
+	query := ports.ScanQuery{MinRevision: revision, RecordFilter: ports.RecordFilter{
 		HoldsPlace: true, Regions: []string{region},
 		// HoldsPlace implies these statuses. Their index spares a read of the removed games, which may be many.
 		Statuses: []runtime.Status{runtime.StatusRunning, runtime.StatusStopped},
 	}}
-	for page, err := range ports.AllPages(ctx, s.deps.Records, query) {
+	for found, err := range ports.ScanRecords(ctx, s.deps.Records, query) {
 		if err != nil {
 			return nil, fmt.Errorf("count the running games of each node: %w", err)
 		}
-		for _, found := range page.Records {
-			if !state.hasReservation(node.RefOf(found.Record), found.Record.GameID) {
-				ref := node.RefOf(found.Record)
-				state.running.Add(found.Record, ranges)
-				state.games = append(state.games, placedGame{found.Record.GameID, ref, found.Record.Labels, requestsOf(found.Record, ranges[ref])})
-			}
+		ref := node.RefOf(*found.Record)
+		if !state.hasReservation(ref, found.Record.GameID) {
+			state.running.Add(*found.Record, ranges)
+			state.games = append(state.games, placedGame{found.Record.GameID, ref, found.Record.Labels, requestsOf(*found.Record, ranges[ref])})
 		}
 	}
 	return state, nil

@@ -130,34 +130,35 @@ func repeated(existing rollout.Rollout, request ports.RolloutRequest, err error)
 }
 
 // selectGames validates the request, and returns the records of the selected games, ordered by
-// game id.
-func (s *Service) selectGames(ctx context.Context, request ports.RolloutRequest) ([]runtime.RuntimeRecord, error) {
+// game id. The store shares them with its other callers.
+func (s *Service) selectGames(ctx context.Context, request ports.RolloutRequest) ([]*runtime.RuntimeRecord, error) {
 	if err := errors.Join(operation.ValidateImage(request.Spec.Image), request.Spec.Validate(), request.Filter.Validate()); err != nil {
 		return nil, err
 	}
 	filter := request.Filter
 	filter.Statuses = []runtime.Status{runtime.StatusRunning}
-	var records []runtime.RuntimeRecord
-	for page, err := range ports.AllPages(ctx, s.deps.Records, ports.PageQuery{RecordFilter: filter, Limit: ports.MaxPageLimit}) {
+	var records []*runtime.RuntimeRecord
+	var corrupt []*runtime.CorruptError
+	query := ports.ScanQuery{RecordFilter: filter, OnCorrupt: func(found *runtime.CorruptError) { corrupt = append(corrupt, found) }}
+	for found, err := range ports.ScanRecords(ctx, s.deps.Records, query) {
 		if err != nil {
 			return nil, fmt.Errorf("select the games: %w", err)
 		}
-		if len(page.Corrupt) > 0 {
-			return nil, fmt.Errorf("select the games: %w", page.Corrupt[0])
-		}
-		for _, found := range page.Records {
+		if len(records) <= rollout.MaxGames {
 			records = append(records, found.Record)
 		}
-		if len(records) > rollout.MaxGames {
-			return nil, &runtime.InvalidError{Field: "filter", Reason: fmt.Sprintf("selects more than %d games; use several rollouts", rollout.MaxGames)}
-		}
 	}
-	if len(records) == 0 {
+	switch {
+	case len(corrupt) > 0:
+		return nil, fmt.Errorf("select the games: %w", corrupt[0])
+	case len(records) > rollout.MaxGames:
+		return nil, &runtime.InvalidError{Field: "filter", Reason: fmt.Sprintf("selects more than %d games; use several rollouts", rollout.MaxGames)}
+	case len(records) == 0:
 		return nil, &runtime.InvalidError{Field: "filter", Reason: "selects no running game"}
 	}
 	if request.Authorize != nil {
 		for _, record := range records {
-			if err := request.Authorize(record); err != nil {
+			if err := request.Authorize(*record); err != nil {
 				return nil, err
 			}
 		}
@@ -166,7 +167,7 @@ func (s *Service) selectGames(ctx context.Context, request ports.RolloutRequest)
 }
 
 // checkImages returns an *operation.RejectedError for the first game whose patch to the image would be rejected.
-func checkImages(records []runtime.RuntimeRecord, spec rollout.Spec) error {
+func checkImages(records []*runtime.RuntimeRecord, spec rollout.Spec) error {
 	if spec.Force {
 		return nil
 	}
@@ -182,7 +183,7 @@ func checkImages(records []runtime.RuntimeRecord, spec rollout.Spec) error {
 }
 
 // gamesOf returns the games of a new rollout.
-func gamesOf(records []runtime.RuntimeRecord) []rollout.Game {
+func gamesOf(records []*runtime.RuntimeRecord) []rollout.Game {
 	games := make([]rollout.Game, len(records))
 	for i, record := range records {
 		games[i] = rollout.Game{GameID: record.GameID, Region: record.Region, GameCreatedAt: record.CreatedAt, State: rollout.GamePending}

@@ -17,6 +17,7 @@ func scanTests() []contractTest {
 		{name: "a scan of an empty store yields nothing", test: testScanEmpty},
 		{name: "a scan yields the records that the pages of a list contain", test: testScanEqualsPages},
 		{name: "a scan has the effects of every acknowledged write", test: testScanFresh},
+		{name: "a scan of a minimum revision has the writes up to it", test: testScanMinRevision},
 		{name: "a scan ends when its consumer stops", test: testScanStops},
 		{name: "a scan of an invalid filter yields ErrInvalid", test: testScanInvalid},
 		{name: "all records of a scan are of one revision during writes", test: testScanRevision},
@@ -65,6 +66,15 @@ func testScanFresh(t *testing.T, _ Harness, s Store) {
 	for n := range 20 {
 		want := putRecord(t, s, RunningRecord(GameName(n)))
 		got := scan(t, s, ports.ScanQuery{})
+		require.Len(t, got, n+1)
+		require.Contains(t, got, want)
+	}
+}
+
+func testScanMinRevision(t *testing.T, _ Harness, s Store) {
+	for n := range 20 {
+		want := putRecord(t, s, RunningRecord(GameName(n)))
+		got := scan(t, s, ports.ScanQuery{MinRevision: want.Revision})
 		require.Len(t, got, n+1)
 		require.Contains(t, got, want)
 	}

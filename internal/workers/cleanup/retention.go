@@ -189,22 +189,20 @@ func (r *Retention) listDue(ctx context.Context) ([]runtime.VersionedRecord, err
 // listRemoved returns the games of the node, or all for the zero Ref, that have been removed
 // for long enough. The list may be stale: the deletion compares the revision.
 func (r *Retention) listRemoved(ctx context.Context, of node.Ref) ([]runtime.VersionedRecord, error) {
-	query := ports.PageQuery{RecordFilter: ports.FilterByNode(of, runtime.StatusRemoved), Local: true}
+	query := ports.ScanQuery{RecordFilter: ports.FilterByNode(of, runtime.StatusRemoved), Local: true}
 	var due []runtime.VersionedRecord
-	for page, err := range ports.AllPages(ctx, r.deps.Store, query) {
+	for found, err := range ports.ScanRecords(ctx, r.deps.Store, query) {
 		if err != nil {
 			return nil, fmt.Errorf("list the removed games: %w", err)
 		}
-		for _, found := range page.Records {
-			if r.isDue(found.Record) {
-				due = append(due, found)
-			}
+		if r.isDue(found.Record) {
+			due = append(due, found.Clone())
 		}
 	}
 	return due, nil
 }
 
-func (r *Retention) isDue(record runtime.RuntimeRecord) bool {
+func (r *Retention) isDue(record *runtime.RuntimeRecord) bool {
 	removedAt := record.LastOpAt
 	if record.RemovedAt != nil {
 		removedAt = *record.RemovedAt

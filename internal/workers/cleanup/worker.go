@@ -130,7 +130,7 @@ func (w *Worker) Pass(ctx context.Context) (int, error) {
 
 // cleanUp requests the cleanup of one game, if its record still has the revision that the
 // list returned: earlier cleanups of the same pass may have taken long.
-func (w *Worker) cleanUp(ctx context.Context, listed runtime.VersionedRecord) error {
+func (w *Worker) cleanUp(ctx context.Context, listed ports.SharedRecord) error {
 	gameID := listed.Record.GameID
 	current, err := w.deps.Records.GetVersioned(ctx, gameID)
 	if err != nil {
@@ -153,15 +153,15 @@ func (w *Worker) cleanUp(ctx context.Context, listed runtime.VersionedRecord) er
 	return err
 }
 
-// listStopped returns the stopped records of this node.
-func (w *Worker) listStopped(ctx context.Context) ([]runtime.VersionedRecord, error) {
-	query := ports.PageQuery{RecordFilter: ports.FilterByNode(node.Ref{Region: w.cfg.Region, Name: w.cfg.Node}, runtime.StatusStopped)}
-	var stopped []runtime.VersionedRecord
-	for page, err := range ports.AllPages(ctx, w.deps.Records, query) {
+// listStopped returns the stopped records of this node, which the store shares.
+func (w *Worker) listStopped(ctx context.Context) ([]ports.SharedRecord, error) {
+	query := ports.ScanQuery{RecordFilter: ports.FilterByNode(node.Ref{Region: w.cfg.Region, Name: w.cfg.Node}, runtime.StatusStopped)}
+	var stopped []ports.SharedRecord
+	for found, err := range ports.ScanRecords(ctx, w.deps.Records, query) {
 		if err != nil {
 			return nil, fmt.Errorf("list the stopped games of this node: %w", err)
 		}
-		stopped = append(stopped, page.Records...)
+		stopped = append(stopped, found)
 	}
 	return stopped, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // probeResult is the result of the latest probes of one run of a game.
@@ -161,7 +162,7 @@ func (w *Worker) isSuspect(gameID string) bool {
 }
 
 // pruneResults removes the results of all games that are not running.
-func (w *Worker) pruneResults(running []runtime.VersionedRecord) {
+func (w *Worker) pruneResults(running []ports.SharedRecord) {
 	isRunning := make(map[string]bool, len(running))
 	for _, found := range running {
 		isRunning[found.Record.GameID] = true

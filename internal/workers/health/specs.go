@@ -7,6 +7,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // cachedSpec is the spec of a game while its record has the revision. An operation that
@@ -25,10 +26,10 @@ const maxSpecAge = 12
 // game without an intent has the zero Spec. The intent of a record that has changed is the one that the store
 // knows, if it does: most changes are those of operations of this node. So has a game with a corrupt intent, which
 // must not prevent the probes of the other games.
-func (w *Worker) loadSpecs(ctx context.Context, running []runtime.VersionedRecord) (map[string]operation.Spec, error) {
+func (w *Worker) loadSpecs(ctx context.Context, running []ports.SharedRecord) (map[string]operation.Spec, error) {
 	specs := make(map[string]operation.Spec, len(running))
 	cached := make(map[string]cachedSpec, len(running))
-	var changed []runtime.VersionedRecord
+	var changed []ports.SharedRecord
 	var gameIDs []string
 	for _, found := range running {
 		gameID := found.Record.GameID

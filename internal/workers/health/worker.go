@@ -119,7 +119,7 @@ func (w *Worker) beginPass(ctx context.Context) error {
 	}
 	w.pruneResults(running)
 	for _, found := range running {
-		record := found.Record
+		record := *found.Record
 		spec, isIdle := specs[record.GameID]
 		if !isIdle { // the operation in progress checks the health itself
 			w.removeResult(record.GameID)
@@ -179,16 +179,16 @@ func (w *Worker) Recheck(ctx context.Context, record runtime.RuntimeRecord, spec
 	}
 }
 
-// listRunning returns the running records of this node. A local read suffices: the
-// reconcile worker reads the current record before it acts.
-func (w *Worker) listRunning(ctx context.Context) ([]runtime.VersionedRecord, error) {
-	query := ports.PageQuery{RecordFilter: ports.FilterByNode(node.Ref{Region: w.cfg.Region, Name: w.cfg.Node}, runtime.StatusRunning), Local: true}
-	var running []runtime.VersionedRecord
-	for page, err := range ports.AllPages(ctx, w.deps.Records, query) {
+// listRunning returns the running records of this node, which the store shares. A local read
+// suffices: the reconcile worker reads the current record before it acts.
+func (w *Worker) listRunning(ctx context.Context) ([]ports.SharedRecord, error) {
+	query := ports.ScanQuery{RecordFilter: ports.FilterByNode(node.Ref{Region: w.cfg.Region, Name: w.cfg.Node}, runtime.StatusRunning), Local: true}
+	var running []ports.SharedRecord
+	for found, err := range ports.ScanRecords(ctx, w.deps.Records, query) {
 		if err != nil {
 			return nil, fmt.Errorf("list the running games of this node: %w", err)
 		}
-		running = append(running, page.Records...)
+		running = append(running, found)
 	}
 	return running, nil
 }
