@@ -17,63 +17,114 @@ import (
 	"galaxy/rtmanager/internal/testkit/chaos/traffic"
 )
 
-// TestChaos makes runs of 30 seconds for the time of RTMANAGER_CHAOS, by default one short run.
-// RTMANAGER_CHAOS_SEED is the seed of the first run; the following ones have the next numbers.
-// RTMANAGER_CHAOS_DIR keeps the recordings, each with a page that shows it, and a summary of them.
-// RTMANAGER_CHAOS_LAYOUT is external or embedded.
-func TestChaos(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs a cluster for a minute")
-	}
-	total, length := time.Duration(0), 10*time.Second
-	if text := os.Getenv("RTMANAGER_CHAOS"); text != "" {
-		var err error
-		total, err = time.ParseDuration(text)
-		require.NoError(t, err)
-		length = min(30*time.Second, total)
-	}
-	seed := rand.Uint64() //nolint:gosec // printed below
-	if text := os.Getenv("RTMANAGER_CHAOS_SEED"); text != "" {
-		var err error
-		seed, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err)
-	}
-	dir := os.Getenv("RTMANAGER_CHAOS_DIR")
-	if dir == "" {
-		dir = t.TempDir()
-	}
-	layout := os.Getenv("RTMANAGER_CHAOS_LAYOUT")
-	if layout == "" {
-		layout = "external"
-	}
-	env := newEnvironment(t, layout)
-	var runs []report.Run
-	for deadline, number := time.Now().Add(total), 0; number == 0 || time.Now().Before(deadline) && !t.Failed(); number++ {
-		run := seed + uint64(number)
-		t.Logf("run %d, seed %d", number, run)
-		cfg := chaos.Config{
-			Seed: run, Dir: filepath.Join(dir, fmt.Sprintf("run-%d", run)), Name: fmt.Sprintf("r%d", run), Duration: length, Log: t.Logf,
-			Traffic: traffic.Config{LifecycleGames: 2, Image: "gameserver:1.0.0", PatchImage: "gameserver:1.0.1"},
-		}
-		require.NoError(t, chaos.Execute(t.Context(), env, cfg))
-		runs = append(runs, checkRun(t, cfg))
-	}
-	require.NoError(t, report.Summarize(runs).WriteFiles(dir))
+// settings are those of TestChaos, from the environment.
+type settings struct {
+	total  time.Duration // RTMANAGER_CHAOS: how long runs are made; one run if it is 0
+	length time.Duration // RTMANAGER_CHAOS_RUN: of each run
+	seed   uint64        // RTMANAGER_CHAOS_SEED: of the first run; the next ones have the next numbers
+	// RTMANAGER_CHAOS_DIR keeps the recordings of runs with a violation, each with a page that shows it, and a
+	// summary of all runs. RTMANAGER_CHAOS_KEEP keeps all recordings.
+	dir  string
+	keep bool
+	// RTMANAGER_CHAOS_LAYOUT is external or embedded. Without it, long tests change between them.
+	layout string
 }
 
-// checkRun checks the recording of a run and writes its page. It fails the test with what the run broke.
-func checkRun(t *testing.T, cfg chaos.Config) report.Run {
+// runsPerCluster is the number of runs of a long test before it starts another cluster.
+const runsPerCluster = 20
+
+func readSettings(t *testing.T) settings {
 	t.Helper()
-	checked, err := report.CheckRecording(cfg.Dir, report.Options{Repeat: func(run recording.Run) string {
-		return fmt.Sprintf("RTMANAGER_CHAOS=%s RTMANAGER_CHAOS_SEED=%d RTMANAGER_CHAOS_LAYOUT=%s go test -timeout 0 -run 'TestChaos$' -v ./internal/testkit/chaos", cfg.Duration, run.Seed, run.Layout)
+	s := settings{length: 10 * time.Second, seed: uint64(rand.Uint32()), dir: os.Getenv("RTMANAGER_CHAOS_DIR"), layout: os.Getenv("RTMANAGER_CHAOS_LAYOUT")} //nolint:gosec // printed
+	var err error
+	if text := os.Getenv("RTMANAGER_CHAOS"); text != "" {
+		s.total, err = time.ParseDuration(text)
+		require.NoError(t, err, "RTMANAGER_CHAOS")
+		s.length = 30 * time.Second
+	}
+	if text := os.Getenv("RTMANAGER_CHAOS_RUN"); text != "" {
+		s.length, err = time.ParseDuration(text)
+		require.NoError(t, err, "RTMANAGER_CHAOS_RUN")
+	}
+	if text := os.Getenv("RTMANAGER_CHAOS_SEED"); text != "" {
+		s.seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, "RTMANAGER_CHAOS_SEED")
+	}
+	if s.dir == "" {
+		s.dir = t.TempDir()
+	}
+	s.keep = os.Getenv("RTMANAGER_CHAOS_KEEP") != ""
+	if s.layout != "" {
+		require.Contains(t, layouts, s.layout, "RTMANAGER_CHAOS_LAYOUT")
+	}
+	return s
+}
+
+// TestChaos makes runs on real clusters under faults, and checks each. See the README.
+func TestChaos(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs a cluster for half a minute")
+	}
+	s := readSettings(t)
+	var runs []report.Run
+	deadline := time.Now().Add(s.total)
+	for number := 0; number == 0 || time.Now().Before(deadline); {
+		layout, first := s.layout, number
+		if layout == "" {
+			layout = []string{"external", "embedded"}[number/runsPerCluster%2]
+		}
+		t.Run(fmt.Sprintf("%s from seed %d", layout, s.seed+uint64(number)), func(t *testing.T) {
+			env := newEnvironment(t, layout)
+			for range runsPerCluster {
+				if number > 0 && time.Now().After(deadline) {
+					return
+				}
+				runs = append(runs, makeRun(t, env, s, s.seed+uint64(number)))
+				number++
+				require.NoError(t, report.Summarize(runs).WriteFiles(s.dir))
+			}
+		})
+		if number == first {
+			break // there is no cluster
+		}
+	}
+	requireMeaningful(t, runs)
+}
+
+// makeRun makes one run and checks it. It fails the test with what the run broke.
+func makeRun(t *testing.T, env chaos.Environment, s settings, seed uint64) report.Run {
+	t.Helper()
+	t.Logf("seed %d", seed)
+	dir := filepath.Join(s.dir, fmt.Sprintf("run-%d", seed))
+	require.NoError(t, chaos.Execute(t.Context(), env, chaos.Config{
+		Seed: seed, Dir: dir, Name: fmt.Sprintf("r%d", seed), Duration: s.length, Log: t.Logf, Planted: os.Getenv("RTMANAGER_PLANTED_BUG"),
+		Traffic: traffic.Config{LifecycleGames: 2, Image: "gameserver:1.0.0", PatchImage: "gameserver:1.0.1"},
+	}))
+	checked, err := report.CheckRecording(dir, report.Options{Repeat: func(run recording.Run) string {
+		return fmt.Sprintf("RTMANAGER_CHAOS_RUN=%s RTMANAGER_CHAOS_SEED=%d RTMANAGER_CHAOS_LAYOUT=%s go test -run 'TestChaos$' -v ./internal/testkit/chaos", s.length, run.Seed, run.Layout)
 	}})
 	require.NoError(t, err)
 	t.Log(describe(checked.Recording))
 	for _, v := range checked.Check.Violations {
-		t.Errorf("seed %d: %s: %s", cfg.Seed, v.Rule, v.Summary)
+		t.Errorf("seed %d: %s: %s", seed, v.Rule, v.Summary)
 	}
-	if t.Failed() {
-		t.Logf("repeat this run with:\n%s", checked.Repeat)
+	switch {
+	case len(checked.Check.Violations) > 0:
+		t.Logf("recording in %s; repeat this run with:\n%s", dir, checked.Repeat)
+	case !s.keep:
+		require.NoError(t, os.RemoveAll(dir))
 	}
-	return report.NewRun(filepath.Base(cfg.Dir), checked)
+	return report.NewRun(filepath.Base(dir), checked)
+}
+
+// requireMeaningful requires that the runs have met enough to prove something.
+func requireMeaningful(t *testing.T, runs []report.Run) {
+	t.Helper()
+	calls, unknown, faults := 0, 0, 0
+	for _, run := range runs {
+		calls, unknown, faults = calls+run.Calls, unknown+run.Unknown, faults+run.Faults
+	}
+	require.GreaterOrEqual(t, calls, 100*len(runs), "void: too few calls")
+	require.GreaterOrEqual(t, 500*unknown, calls, "void: too few calls of unknown outcome")
+	require.GreaterOrEqual(t, faults, len(runs), "void: too few faults")
 }
