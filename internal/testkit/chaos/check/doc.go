@@ -27,6 +27,8 @@
 //	containers.go    rule containers: one container per game, none lost, no orphan
 //	liveness.go      rule liveness: everything recovers once the run is stable
 //	nochanges.go     the rules that need no change of etcd
+//	observed.go      reads compared with what was shown before
+//	observed_streams.go  streams compared with each other
 //	internal/truth   the changes of etcd, replayed
 //	internal/order   the search for an order of calls
 package check

@@ -171,7 +171,7 @@ func TestPageNamesSkippedRules(t *testing.T) {
 	recorded := run("x")
 	recorded.Run.NoChanges = true
 	document := write(t, report.Input{Recording: recorded, Check: check.Check(recorded)})
-	require.Contains(t, content(byID(t, document, "skipped")), "were skipped: writes, reads, lists")
+	require.Contains(t, content(byID(t, document, "skipped")), "were skipped: writes, order, invariants")
 	require.Contains(t, content(byID(t, document, "rules")), "writesskipped")
 }
 
