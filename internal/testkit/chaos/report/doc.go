@@ -3,7 +3,8 @@
 //
 //	report.go     Input; Write: the page of a run
 //	page.go       what the page of a run has: facts, rules, violations, tables
-//	timeline.go   the rows of the timeline: faults, the leader, and each node
+//	timeline.go   the rows of the timeline for each node
+//	cluster.go    those of the cluster: violations, faults, the leader
 //	figure.go     figure: rows with one time axis as SVG shapes
 //	panels.go     rows with a value axis: rates, latencies, containers
 //	interval.go   calls by intervals of time, percentiles

@@ -56,7 +56,7 @@ func newPage(in Input) page {
 	r := in.Recording
 	p := page{
 		Title: fmt.Sprintf("Run with seed %d", r.Run.Seed), Result: resultOf(in), Facts: factsOf(in), Repeat: in.Repeat, Violations: in.Check.Violations, Skipped: in.Check.Skipped,
-		Timeline: timelineOf(r), Outcomes: outcomes, Calls: callRows(r), Faults: rowsOf(faultKinds(recoveriesOf(r, in.Check))), Gaps: gapRows(r), Kinds: kinds, Games: r.Run.Games,
+		Timeline: timelineOf(r, in.Check.Violations), Outcomes: outcomes, Calls: callRows(r), Faults: rowsOf(faultKinds(recoveriesOf(r, in.Check))), Gaps: gapRows(r), Kinds: kinds, Games: r.Run.Games,
 	}
 	for _, rule := range check.Rules() {
 		row := ruleRow{rule, in.Check.Stats.Examined[rule], in.Check.Stats.Broken[rule], slices.Contains(in.Check.Skipped, rule)}

@@ -218,6 +218,22 @@ func TestTablesHaveTheNumbersOfTheRecording(t *testing.T) {
 	}
 }
 
+func TestViolationsAreOnTheTimeline(t *testing.T) {
+	t.Parallel()
+	recorded := run("x")
+	recorded.Run.Stable = second(2)
+	recorded.Calls = append(recorded.Calls, recording.Call{Client: "slow", Node: "eu/eu-1", Method: recording.Get, Started: second(10), Returned: second(90), Outcome: recording.Done})
+	recorded.Run.NoChanges = true
+	checked := check.Check(recorded)
+	found := ""
+	for _, title := range all(write(t, report.Input{Recording: recorded, Check: checked}), "title") {
+		if strings.HasSuffix(content(title), "call from 10.000 s to 90.000 s") {
+			found += content(title) + "\n"
+		}
+	}
+	require.Contains(t, found, "liveness: a call took", "the format of evidence has another form than the page reads")
+}
+
 func TestSummaryHasTheNumbersOfAllRuns(t *testing.T) {
 	t.Parallel()
 	var runs []report.Run

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -46,9 +45,11 @@ func endOf(r *recording.Recording) time.Duration {
 }
 
 // timelineOf returns the timeline of a run.
-func timelineOf(r *recording.Recording) *figure {
+func timelineOf(r *recording.Recording, violations []check.Violation) *figure {
 	end := max(endOf(r), time.Second)
 	f := newFigure(end)
+	f.addHeading("the cluster")
+	f.addViolations(violations)
 	f.addFaults(r.Faults)
 	f.addLeaders(r.Samples)
 	if last := lastTime(r); last > end+time.Second {
@@ -142,84 +143,6 @@ func callsByNode(r *recording.Recording) (nodes []nodeCalls) {
 		nodes = append(nodes, nodeCalls{name, byNode[name]})
 	}
 	return nodes
-}
-
-// addFaults adds a row for each kind of fault and target, in the order of their first faults.
-func (f *figure) addFaults(faults []recording.Fault) {
-	faults = slices.Clone(faults)
-	slices.SortStableFunc(faults, func(a, b recording.Fault) int { return cmp.Compare(a.Started, b.Started) })
-	f.addHeading("faults and leader")
-	type id struct{ kind, target string }
-	rows := map[id]int{}
-	const height = 15
-	for _, fault := range faults {
-		place, isThere := rows[id{fault.Kind, fault.Target}]
-		if !isThere {
-			f.add(fault.Kind+" · "+fault.Target, height)
-			place = len(f.Rows) - 1
-			rows[id{fault.Kind, fault.Target}] = place
-		}
-		from, to := time.Duration(fault.Started), time.Duration(fault.Repaired)
-		title := fmt.Sprintf("%s · %s\nfrom %s to %s (%s)", fault.Kind, fault.Target, formatTime(from), formatTime(to), formatDuration(to-from))
-		class := "fault"
-		if fault.Detail != "" {
-			title += "\n" + fault.Detail
-		}
-		if fault.Error != "" {
-			class, title = "fault void", title+"\nfailed: "+fault.Error
-		}
-		r := &f.Rows[place]
-		r.Hits = append(r.Hits, f.span(from, to, r.LabelY-height/2-1, height-5, class, title))
-		f.Bands = append(f.Bands, f.span(from, to, 0, 0, "", ""))
-	}
-	if len(faults) == 0 {
-		f.add("no fault", height)
-	}
-}
-
-// addLeaders adds the member that leads etcd.
-func (f *figure) addLeaders(samples []recording.Sample) {
-	type leader struct {
-		at   time.Duration
-		name string
-	}
-	var leaders []leader
-	for _, s := range samples {
-		var name string
-		if s.Kind != recording.EtcdLeader || json.Unmarshal(s.Value, &name) != nil {
-			continue
-		}
-		if len(leaders) == 0 || leaders[len(leaders)-1].name != name {
-			leaders = append(leaders, leader{time.Duration(s.At), name})
-		}
-	}
-	if len(leaders) == 0 {
-		return
-	}
-	const height = 22
-	panel, top := f.add("leader of etcd", height)
-	names := []string{}
-	for i, one := range leaders {
-		until := f.until
-		if i+1 < len(leaders) {
-			until = leaders[i+1].at
-		}
-		if one.at > f.until {
-			break
-		}
-		class, label := "leader none", "none"
-		if one.name != "" {
-			if !slices.Contains(names, one.name) {
-				names = append(names, one.name)
-			}
-			class, label = fmt.Sprintf("leader m%d", slices.Index(names, one.name)%5), one.name
-		}
-		s := f.span(one.at, until, top+3, height-6, class, fmt.Sprintf("leader %s, from %s to %s", label, formatTime(one.at), formatTime(until)))
-		panel.Hits = append(panel.Hits, s)
-		if s.W > 9*float64(len([]rune(label))) {
-			panel.Texts = append(panel.Texts, text{X: px(s.X + s.W/2), Y: px(top + height/2 + 4), Class: "leader", Value: label})
-		}
-	}
 }
 
 // addStreams adds a row for each watcher of a node.
