@@ -87,6 +87,17 @@ func TestStaleCacheCausesNoError(t *testing.T) {
 	r.requireClean()
 }
 
+// TestConflictWithStaleCacheIsConfirmed has the cache reject a write that etcd permits. No read
+// precedes it: one that waits for the cache would stop its use.
+func TestConflictWithStaleCacheIsConfirmed(t *testing.T) {
+	t.Parallel()
+	r := newStaleFixture(t, etcdstore.Options{})
+	others := r.another()
+	r.isStopped.Store(true)
+	others.transition("game", runtime.StatusRunning, runtime.StatusStopped)
+	r.transition("game", runtime.StatusStopped, runtime.StatusRunning)
+}
+
 // TestWriteFromStaleCacheIsComparedWithEtcd has both the cache and etcd permit a write,
 // although the cached revision is stale.
 func TestWriteFromStaleCacheIsComparedWithEtcd(t *testing.T) {
