@@ -10,6 +10,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/planted"
 )
 
 // findApplied implements casTxn by the record, the ledger and, if those do not prove it, etcd's
@@ -23,6 +24,9 @@ import (
 // is not detected: another client, or a deletion at etcd's space quota, has deleted the game
 // without its deletion epoch. The insert is then applied a second time.
 func (t *recordTxn) findApplied(ctx context.Context, state gameState, isAmbiguous bool) (result runtime.VersionedRecord, isApplied bool, err error) {
+	if planted.Is(planted.BlindResend) || planted.Is(planted.NewIDResend) {
+		return result, false, nil
+	}
 	if t.mutation.isNamed && t.base.isLedgerUnread && !isAmbiguous && state.hasOperation(t.id()) {
 		return result, false, nil // the caller returns the result of a repetition
 	}

@@ -16,6 +16,7 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/etcd"
+	"galaxy/rtmanager/internal/planted"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -79,7 +80,9 @@ func (s *Store) newIntentTxn(ctx context.Context, intent operation.Intent, repla
 func (t *intentTxn) compares() []*pb.Compare {
 	compares := []*pb.Compare{etcd.CompareModRevision([]byte(t.key()), t.ifRevision), t.store.compareSchema()}
 	for _, fence := range t.fences {
-		compares = append(compares, compareFence(fence))
+		if !planted.Is(planted.UnfencedWrite) {
+			compares = append(compares, compareFence(fence))
+		}
 	}
 	if t.isInsert() {
 		// The absence of the intent alone would hold a second time after its game is deleted.

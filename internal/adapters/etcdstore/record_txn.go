@@ -13,6 +13,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/recordcache"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/etcd"
+	"galaxy/rtmanager/internal/planted"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -66,7 +67,7 @@ func (s *Store) newRecordTxn(m mutation, base gameState) (*recordTxn, error) {
 	t := &recordTxn{store: s, mutation: m, base: base, record: stored, guard: m.guard.Resolve(base.runtimeRecord()), keys: s.keys.OfGame(m.gameID)}
 	t.Game = m.gameID
 	then := make([]*pb.RequestOp, 0, 4)
-	if base.record != nil && before.Status != after.Status {
+	if base.record != nil && before.Status != after.Status && !planted.Sometimes(planted.StaleIndexKey, 20) {
 		then = append(then, etcd.DeleteOp(t.keys.StatusIndexKey(before.Status), nil))
 	}
 	then = append(then,
@@ -92,8 +93,10 @@ func (s *Store) newRecordTxn(m mutation, base gameState) (*recordTxn, error) {
 // compares returns the compares of the transaction, at most eight.
 func (t *recordTxn) compares() []*pb.Compare {
 	compares := make([]*pb.Compare, 0, 8)
-	compares = append(compares, etcd.CompareModRevision(t.keys.Record, t.base.recordRevision()))
-	compares = t.keys.CompareStatusIndex(compares, t.base.record)
+	if !planted.Is(planted.MissingCompare) || t.mutation.kind != layout.WriteTransition {
+		compares = append(compares, etcd.CompareModRevision(t.keys.Record, t.base.recordRevision()))
+		compares = t.keys.CompareStatusIndex(compares, t.base.record)
+	}
 	if t.base.record == nil {
 		// The absence of the record alone would hold a second time after the record that an
 		// earlier try inserted is deleted. The deletion epoch shows a deletion by a store, and the
@@ -106,7 +109,7 @@ func (t *recordTxn) compares() []*pb.Compare {
 		compares = append(compares, etcd.CompareNotModifiedSince(t.keys.Ledger, t.keys.LedgerEnd, newest),
 			t.store.compareDeletionEpoch(t.mutation.gameID, t.base.revision))
 	}
-	if t.mutation.fence != nil {
+	if t.mutation.fence != nil && !planted.Is(planted.UnfencedWrite) {
 		compares = append(compares, compareFence(*t.mutation.fence))
 	}
 	return t.appendGuard(compares)

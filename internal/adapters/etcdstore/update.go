@@ -16,6 +16,7 @@ import (
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/etcd"
+	"galaxy/rtmanager/internal/planted"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -106,7 +107,7 @@ func (s *Store) write(ctx context.Context, m mutation) (runtime.VersionedRecord,
 // as the precondition holds.
 func (s *Store) compareAndSwap(ctx context.Context, m mutation) (runtime.VersionedRecord, error) {
 	base, isCached := s.baseFromCache(m)
-	if isCached && m.precondition(base.record) != nil {
+	if isCached && m.precondition(base.record) != nil && !planted.Is(planted.StaleConflict) {
 		isCached = false // a stale base must not fail the precondition
 	}
 	if !isCached {
@@ -118,7 +119,7 @@ func (s *Store) compareAndSwap(ctx context.Context, m mutation) (runtime.Version
 	m.isNamed = m.origin.OperationID != ""
 	m.origin.OperationID = cmp.Or(m.origin.OperationID, operation.NewID())
 	for {
-		if base.hasOperation(m.origin.OperationID) {
+		if base.hasOperation(m.origin.OperationID) && !planted.Is(planted.BlindResend) {
 			return m.replayResult(base)
 		}
 		if err := m.precondition(base.record); err != nil {
@@ -141,6 +142,9 @@ func (s *Store) compareAndSwap(ctx context.Context, m mutation) (runtime.Version
 		s.cacheWrite(result.state.record)
 		s.cacheLedger(result.state)
 		base = result.state
+		if planted.Is(planted.NewIDResend) {
+			m.origin.OperationID = operation.NewID()
+		}
 	}
 }
 

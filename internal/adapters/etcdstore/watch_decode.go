@@ -9,6 +9,7 @@ import (
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/recordcache"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/planted"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -118,6 +119,9 @@ func eventOfChange(c recordcache.Change) watchEvent {
 	}
 	event.Type = eventType(&c.After.Record)
 	event.After, event.GameID = eventRecord(c.After)
+	if event.Before != nil && planted.Sometimes(planted.WrongBefore, 20) {
+		event.Before = event.After
+	}
 	return watchEvent{event: event, prevUnreadable: prevUnreadable}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/planted"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -13,9 +14,15 @@ import (
 func (w *watch) sendRevision(events []watchEvent) error {
 	matching := slices.DeleteFunc(events, func(e watchEvent) bool { return !w.matches(e) })
 	for i, e := range matching {
-		e.event.Last = i == len(matching)-1
+		e.event.Last = i == len(matching)-1 || planted.Is(planted.SplitRevision)
+		if planted.Sometimes(planted.LostEvent, 50) {
+			continue
+		}
 		if err := w.send(e); err != nil {
 			return err
+		}
+		if planted.Sometimes(planted.DuplicateEvent, 50) && w.send(e) != nil {
+			return errConsumerStopped
 		}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"galaxy/rtmanager/internal/domain/container"
 	"galaxy/rtmanager/internal/domain/operation"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/planted"
 )
 
 // containerName returns the name of a game's container of one generation. It is the same
@@ -192,6 +193,9 @@ func (e *execution) inspectStarted(ctx context.Context, containerID string) (con
 // stopContainer stops the container. A container that does not exist is success, and
 // reported as missing.
 func (e *execution) stopContainer(ctx context.Context, containerID string) (missing bool, err error) {
+	if planted.Is(planted.RecordedStop) {
+		return false, nil
+	}
 	err = e.engine.Stop(ctx, containerID, e.stopGrace())
 	if errors.Is(err, container.ErrNoContainer) {
 		return true, nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/domain/operation"
+	"galaxy/rtmanager/internal/planted"
 	"galaxy/rtmanager/internal/ports"
 )
 
@@ -45,7 +46,7 @@ func (s *Service) claimOperation(ctx context.Context, lock *activeOperation, see
 		seen = &read
 	}
 	stored := *seen
-	if op := stored.Intent.Current; op == nil || op.NodeRef() != s.self {
+	if op := stored.Intent.Current; op == nil || op.NodeRef() != s.self || planted.Is(planted.UnresumedIntent) && op.Session != 0 {
 		return nil, nil
 	}
 	return s.claimStored(ctx, lock, stored)

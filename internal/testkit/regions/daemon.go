@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"galaxy/rtmanager/internal/planted"
 	"galaxy/rtmanager/internal/testkit/network"
 )
 
@@ -57,8 +58,9 @@ func (b *binaryDir) build() (string, error) {
 		if b.path, b.err = os.MkdirTemp("", "regions-"); b.err != nil {
 			return
 		}
+		args := append(append([]string{"build"}, planted.BuildFlags()...), "-o", b.path, "galaxy/rtmanager/cmd/...")
 		var out []byte
-		if out, b.err = exec.CommandContext(context.Background(), "go", "build", "-o", b.path, "galaxy/rtmanager/cmd/...").CombinedOutput(); b.err != nil {
+		if out, b.err = exec.CommandContext(context.Background(), "go", args...).CombinedOutput(); b.err != nil {
 			_, _ = os.Stderr.Write(out)
 		}
 	})

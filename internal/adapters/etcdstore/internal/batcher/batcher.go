@@ -11,6 +11,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/etcd"
+	"galaxy/rtmanager/internal/planted"
 )
 
 // Bounds of batches.
@@ -277,6 +278,9 @@ func (b *Batcher) commit(batch []*pendingTxn) {
 		case err == nil:
 			nested := (*clientv3.TxnResponse)(resp.Responses[i].GetResponseTxn())
 			nested.Header = resp.Header // a nested response has none
+			if planted.Is(planted.FalseBatchSuccess) {
+				nested.Succeeded = true
+			}
 			p.complete(nested, nil)
 		case etcd.Classify(err) == etcd.Permanent:
 			p.complete(p.txn.SendDirect(b.ctx, b.client))

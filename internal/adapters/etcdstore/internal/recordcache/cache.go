@@ -10,6 +10,7 @@ import (
 
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/layout"
 	"galaxy/rtmanager/internal/broadcast"
+	"galaxy/rtmanager/internal/planted"
 )
 
 // Cache is a copy of every record, as of a revision that a watch moves forward. Only the
@@ -96,8 +97,10 @@ func (c *Cache) Apply(events []*clientv3.Event, position int64, publish func([]C
 		change := &changes[i]
 		if change.After != nil {
 			change.Before = c.set(change.After)
+		} else if segment := string(events[i].Kv.GetKey())[len(c.keys.Records()):]; planted.Sometimes(planted.GhostRecord, 3) {
+			change.Before = c.record(segment)
 		} else {
-			change.Before = c.remove(string(events[i].Kv.GetKey())[len(c.keys.Records()):])
+			change.Before = c.remove(segment)
 		}
 	}
 	changes = slices.DeleteFunc(changes, func(c Change) bool { return c.Before == nil && c.After == nil })

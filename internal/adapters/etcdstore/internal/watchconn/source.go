@@ -14,6 +14,7 @@ import (
 
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/etcd"
+	"galaxy/rtmanager/internal/planted"
 )
 
 // Why a Conn failed. In each case the consumer opens another one after the last revision
@@ -50,6 +51,9 @@ func (s *Source) Open(ctx context.Context, revision int64, withPrevKV bool) *Con
 		done:             make(chan struct{}),
 		progressRequests: make(chan struct{}, 1),
 		idleTimeout:      s.ProbeInterval,
+	}
+	if planted.Sometimes(planted.ResumeOffByOne, 2) {
+		revision++
 	}
 	opts := []clientv3.OpOption{clientv3.WithPrefix(), clientv3.WithRev(revision + 1)}
 	if withPrevKV {
