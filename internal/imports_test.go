@@ -187,6 +187,7 @@ var allowed = map[string][]string{
 	"testkit/etcdtest":        {"adapters/embeddedetcd", "testkit/tcptest"},
 	"testkit/network":         {},
 	"testkit/regions":         {"testkit/network", "testkit/tcptest"},
+	"testkit/operator":        {"testkit/regions"},
 	"testkit/chaos/recording": {},
 	"testkit/chaos/traffic":   {"domain/", "ports", "testkit/chaos/recording"},
 	"testkit/chaos":           {"testkit/chaos/", "testkit/regions", "testkit/faultkv", "adapters/etcdstore", "wait"},

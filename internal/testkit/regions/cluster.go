@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -37,8 +38,9 @@ type RoundTrips struct{ EUToUS, EUToAP, USToAP time.Duration }
 // Far are round trips between continents.
 var Far = RoundTrips{EUToUS: 80 * time.Millisecond, EUToAP: 150 * time.Millisecond, USToAP: 200 * time.Millisecond}
 
-// Cluster is an etcd cluster with one member in each region. It is not safe for concurrent
-// use.
+// Cluster is an etcd cluster with one member in each region. The methods that return an error are
+// safe for concurrent use if they concern different members; the others fail the test and so
+// must be called by its goroutine.
 type Cluster struct {
 	Network *network.Network
 
@@ -69,7 +71,7 @@ func (c *Cluster) setRoundTrips(distances RoundTrips) {
 
 // Start starts a cluster of members that are processes of their own, and waits until the
 // member of EU leads it.
-func Start(tb testing.TB, distances RoundTrips) *Cluster {
+func Start(tb testing.TB, distances RoundTrips, options ...MemberOption) *Cluster {
 	tb.Helper()
 	c := newCluster(tb)
 	var initial []string
@@ -77,10 +79,14 @@ func Start(tb testing.TB, distances RoundTrips) *Cluster {
 		initial = append(initial, region+"="+c.peers[region].URL())
 	}
 	for _, region := range Names() {
-		m := &member{network: c.Network, region: region, peer: c.peers[region], client: c.clients[region]}
+		m := &member{tb: tb, network: c.Network, region: region, peer: c.peers[region], client: c.clients[region]}
 		m.config = memberConfig{Name: region, Dir: tb.TempDir(), PeerURL: m.peer.URL(), ClientURL: m.client.URL(), InitialCluster: strings.Join(initial, ",")}
+		m.config.IsFast = distances == RoundTrips{}
+		for _, option := range options {
+			option(&m.config)
+		}
 		c.servers[region] = m
-		m.start(tb)
+		require.NoError(tb, m.start())
 	}
 	c.setRoundTrips(distances)
 	c.MoveLeader(EU)
@@ -100,16 +106,22 @@ func (c *Cluster) Endpoints() []string {
 // the test ends.
 func (c *Cluster) Client(region string) *clientv3.Client {
 	c.tb.Helper()
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{c.clients[region].URL()}, Logger: zap.NewNop()})
+	client, err := c.OpenClient(region)
 	require.NoError(c.tb, err)
 	c.tb.Cleanup(func() { _ = client.Close() })
 	return client
 }
 
-// Leader returns the region of the leader, and "" while there is none.
+// OpenClient returns a client of the member of the region. The caller closes it.
+func (c *Cluster) OpenClient(region string) (*clientv3.Client, error) {
+	return clientv3.New(clientv3.Config{Endpoints: []string{c.clients[region].URL()}, Logger: zap.NewNop()})
+}
+
+// Leader returns the region of the leader, and "" while there is none. It is safe for concurrent
+// use.
 func (c *Cluster) Leader() string {
 	for _, region := range Names() {
-		if status, err := c.status(region); err == nil && status.Leader == status.Header.GetMemberId() {
+		if status, err := c.status(context.Background(), region); err == nil && status.Leader == status.Header.GetMemberId() {
 			return region
 		}
 	}
@@ -120,32 +132,21 @@ func (c *Cluster) Leader() string {
 // leader.
 func (c *Cluster) MoveLeader(region string) {
 	c.tb.Helper()
-	require.Eventually(c.tb, func() bool {
-		leader := c.Leader()
-		if leader == "" || leader == region {
-			return leader == region
-		}
-		target, err := c.status(region)
-		if err != nil {
-			return false
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		_, _ = c.Client(leader).MoveLeader(ctx, target.Header.GetMemberId())
-		return false
-	}, startTimeout, 200*time.Millisecond, "the member of %s did not become the leader", region)
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	require.NoError(c.tb, c.TransferLeader(ctx, region))
 }
 
-func (c *Cluster) status(region string) (*clientv3.StatusResponse, error) {
+func (c *Cluster) status(ctx context.Context, region string) (*clientv3.StatusResponse, error) {
 	if c.servers[region].running().hasExited() {
 		return nil, fmt.Errorf("the member of %s has exited", region)
 	}
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{c.clients[region].URL()}, Logger: zap.NewNop()})
+	client, err := c.OpenClient(region)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = client.Close() }()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	return client.Status(ctx, c.clients[region].URL())
 }
@@ -154,11 +155,20 @@ func (c *Cluster) status(region string) (*clientv3.StatusResponse, error) {
 func (c *Cluster) KillMember(region string) { c.servers[region].running().kill() }
 
 // RestartMember starts a member that was killed, with its data. It does not wait for a leader.
-func (c *Cluster) RestartMember(region string) { c.servers[region].start(c.tb) }
+func (c *Cluster) RestartMember(region string) {
+	c.tb.Helper()
+	require.NoError(c.tb, c.LaunchMember(region))
+}
 
 // SuspendMember stops the process of the member of the region, which keeps its
 // connections. ResumeMember continues it.
-func (c *Cluster) SuspendMember(region string) { c.servers[region].running().suspend() }
+func (c *Cluster) SuspendMember(region string) {
+	c.tb.Helper()
+	require.NoError(c.tb, c.SignalMember(region, syscall.SIGSTOP))
+}
 
 // ResumeMember continues a suspended member.
-func (c *Cluster) ResumeMember(region string) { c.servers[region].running().resume() }
+func (c *Cluster) ResumeMember(region string) {
+	c.tb.Helper()
+	require.NoError(c.tb, c.SignalMember(region, syscall.SIGCONT))
+}

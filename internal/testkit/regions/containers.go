@@ -38,6 +38,15 @@ func (d *Daemon) Containers() []Container {
 	return alive
 }
 
+// ContainerDir returns the directory of a container, and "" if there is none.
+func (d *Daemon) ContainerDir(id string) string {
+	dirs, _ := filepath.Glob(filepath.Join(d.dataDir, "nodes", "*", "*", "containers", id))
+	if len(dirs) == 0 {
+		return ""
+	}
+	return dirs[0]
+}
+
 // processOf returns the pid of the game of a container, 0 for none.
 func processOf(dir string) int {
 	content, err := os.ReadFile(filepath.Join(dir, "process")) //nolint:gosec // of the test

@@ -2,6 +2,7 @@ package regions
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"net/url"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,7 +26,9 @@ import (
 // is not set, the binary is built from this module.
 const binaryVariable = "RTMANAGER_TEST_BINARY"
 
-// Daemon is one rtmanager with the process engine. It is not safe for concurrent use.
+// Daemon is one rtmanager with the process engine. It is not safe for concurrent use. The methods
+// that return an error may be called by any goroutine, one at a time; the others fail the
+// test and so must be called by its goroutine.
 type Daemon struct {
 	Client // requests to its API, from its region
 
@@ -34,7 +39,10 @@ type Daemon struct {
 	dataDir string
 	port    int // of the API; 0 means any
 	api     *network.Proxy
-	process *process
+	process atomic.Pointer[process]
+	binary  string // empty means that of this module
+	// environment has variables in addition to those of the test.
+	environment []string
 	// storeFlags returns the flags that select the store.
 	storeFlags func() []string
 	join       []string // the flags by which an embedded member starts or joins its cluster
@@ -91,21 +99,30 @@ func (c *Cluster) newDaemon(region, name string) *Daemon {
 	c.tb.Helper()
 	d := &Daemon{tb: c.tb, cluster: c, region: region, name: name, dataDir: c.tb.TempDir(), api: c.Network.Proxy(network.API, region)}
 	c.tb.Cleanup(d.killGames)
-	d.addImages()
+	require.NoError(c.tb, d.addImages())
 	return d
 }
 
 // addImages adds two versions of the image gameserver.
-func (d *Daemon) addImages() {
+func (d *Daemon) addImages() error {
 	dir, err := binaries.build()
-	require.NoError(d.tb, err)
-	images := filepath.Join(d.dataDir, "images", "gameserver")
-	require.NoError(d.tb, os.MkdirAll(images, 0o700))
-	content, err := os.ReadFile(filepath.Join(dir, "gameserver"))
-	require.NoError(d.tb, err)
-	for _, version := range []string{"1.0.0", "1.0.1"} {
-		require.NoError(d.tb, os.WriteFile(filepath.Join(images, version), content, 0o700))
+	if err != nil {
+		return err
 	}
+	images := filepath.Join(d.dataDir, "images", "gameserver")
+	if err := os.MkdirAll(images, 0o700); err != nil {
+		return err
+	}
+	content, err := os.ReadFile(filepath.Join(dir, "gameserver"))
+	if err != nil {
+		return err
+	}
+	for _, version := range []string{"1.0.0", "1.0.1"} {
+		if err := os.WriteFile(filepath.Join(images, version), content, 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Start starts the process, which Kill or Stop has ended, and waits until it is ready.
@@ -118,30 +135,52 @@ func (d *Daemon) Start() {
 // Begin starts the process, and does not wait until it is ready.
 func (d *Daemon) Begin() {
 	d.tb.Helper()
+	require.NoError(d.tb, d.begin())
+}
+
+func (d *Daemon) begin() error {
 	dir, err := binaries.build()
-	require.NoError(d.tb, err)
-	binary := filepath.Join(dir, "rtmanager")
-	if replaced := os.Getenv(binaryVariable); replaced != "" {
-		binary = replaced
+	if err != nil {
+		return err
 	}
+	binary := cmp.Or(d.binary, os.Getenv(binaryVariable), filepath.Join(dir, "rtmanager"))
 	arguments := append([]string{
 		"serve", "--region", d.region, "--node", d.name, "--engine", "process", "--images-dir", filepath.Join(d.dataDir, "images"),
 		"--data-dir", d.dataDir, "--listen", "127.0.0.1:" + strconv.Itoa(d.port), "--advertise", d.api.URL(),
 	}, d.storeFlags()...)
-	d.process = startProcess(d.tb, d.cluster.Network, d.region, exec.Command(binary, arguments...)) //nolint:gosec,noctx // built above
+	cmd := exec.Command(binary, arguments...) //nolint:gosec,noctx // built above
+	cmd.Env = append(os.Environ(), d.environment...)
+	started, err := startProcess(d.tb, d.cluster.Network, d.region, cmd)
+	if err == nil {
+		d.process.Store(started)
+	}
+	return err
 }
 
 // AwaitReady waits until the daemon is ready.
 func (d *Daemon) AwaitReady() {
 	d.tb.Helper()
-	api, err := url.Parse(d.process.pairs("ready")["api"])
+	address, err := d.awaitReady()
 	require.NoError(d.tb, err)
+	d.Client = newClient(address)
+}
+
+// awaitReady returns the URL of the API without a proxy.
+func (d *Daemon) awaitReady() (string, error) {
+	pairs, err := d.process.Load().pairs("ready")
+	if err != nil {
+		return "", err
+	}
+	api, err := url.Parse(pairs["api"])
+	if err != nil {
+		return "", err
+	}
 	d.api.SetTarget(api.Host)
-	d.Client = newClient(api.String())
+	return api.String(), nil
 }
 
 // Kill kills the daemon. Its games continue to run.
-func (d *Daemon) Kill() { d.process.kill() }
+func (d *Daemon) Kill() { d.process.Load().kill() }
 
 // StableClient returns a client of the API that remains valid when the daemon is restarted.
 // It is safe for concurrent use.
@@ -162,14 +201,22 @@ func (d *Daemon) LiveContainers() []string {
 }
 
 // Suspend stops the process as SIGSTOP does, and Resume continues it.
-func (d *Daemon) Suspend() { d.process.suspend() }
+func (d *Daemon) Suspend() {
+	d.tb.Helper()
+	require.NoError(d.tb, d.Signal(syscall.SIGSTOP))
+}
 
 // Resume continues a suspended daemon.
-func (d *Daemon) Resume() { d.process.resume() }
+func (d *Daemon) Resume() {
+	d.tb.Helper()
+	require.NoError(d.tb, d.Signal(syscall.SIGCONT))
+}
 
 // killGames kills the processes of the games. Their directories name them.
 func (d *Daemon) killGames() {
-	d.process.kill()
+	if started := d.process.Load(); started != nil {
+		started.kill()
+	}
 	files, _ := filepath.Glob(filepath.Join(d.dataDir, "nodes", "*", "*", "containers", "*", "process"))
 	for _, file := range files {
 		killProcessesOf(file)

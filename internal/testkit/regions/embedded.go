@@ -70,10 +70,18 @@ func MemberName(region string) string { return fmt.Sprintf("%s/%s-1", region, re
 // joins the members of the other regions.
 func (d *Daemon) LoseDisk() {
 	d.tb.Helper()
+	require.NoError(d.tb, d.WipeDisk())
+}
+
+// WipeDisk is LoseDisk with an error instead of a failed test.
+func (d *Daemon) WipeDisk() error {
 	d.killGames()
-	require.NoError(d.tb, os.RemoveAll(d.dataDir))
-	require.NoError(d.tb, os.MkdirAll(d.dataDir, 0o700))
-	d.addImages()
+	if err := os.RemoveAll(d.dataDir); err != nil {
+		return err
+	}
+	if err := d.addImages(); err != nil {
+		return err
+	}
 	var others []string
 	for _, region := range Names() {
 		if region != d.region {
@@ -81,10 +89,11 @@ func (d *Daemon) LoseDisk() {
 		}
 	}
 	d.join = []string{"--cluster-join", strings.Join(others, ",")}
+	return nil
 }
 
 // daemonServer is a daemon as the server of its embedded member.
 type daemonServer struct{ *Daemon }
 
-func (s daemonServer) start(testing.TB)  { s.Begin() }
-func (s daemonServer) running() *process { return s.process }
+func (s daemonServer) start() error      { return s.begin() }
+func (s daemonServer) running() *process { return s.process.Load() }

@@ -6,9 +6,9 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"testing"
 
-	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
 
@@ -22,6 +22,27 @@ const memberVariable = "REGIONS_ETCD_MEMBER"
 // memberConfig configures an etcd member.
 type memberConfig struct {
 	Name, Dir, PeerURL, ClientURL, InitialCluster string
+	HasJoined                                     bool  // joins a cluster that exists
+	QuotaBytes                                    int64 // 0 means the default of etcd
+	IsFast                                        bool  // has timing for regions without delays
+}
+
+// MemberOption changes how the members of Start are run.
+type MemberOption func(*memberConfig)
+
+// Quota limits the space of each member. Beyond it etcd raises an alarm and rejects every put.
+func Quota(bytes int64) MemberOption {
+	return func(c *memberConfig) { c.QuotaBytes = bytes }
+}
+
+// MemberIn puts the data of the member of the region into an empty directory, such as a small
+// file system.
+func MemberIn(region, dir string) MemberOption {
+	return func(c *memberConfig) {
+		if c.Name == region {
+			c.Dir = dir
+		}
+	}
 }
 
 // Main runs the tests of a package, or an etcd member if a test started this program as
@@ -56,6 +77,13 @@ func runMember(encoded string) error {
 	}
 	// About one round trip for heartbeats and ten for elections, as etcd recommends.
 	cfg.TickMs, cfg.ElectionMs = 150, 2000
+	if member.IsFast {
+		cfg.TickMs, cfg.ElectionMs = 100, 1000 // the defaults of etcd, for one region
+	}
+	cfg.QuotaBackendBytes = member.QuotaBytes
+	if member.HasJoined {
+		cfg.ClusterState = embed.ClusterStateFlagExisting
+	}
 	cfg.UnsafeNoFsync = true
 	logger, err := zap.NewProduction()
 	if err != nil {
@@ -73,30 +101,40 @@ func runMember(encoded string) error {
 // server is what runs the member of a region: a process of its own, or a daemon.
 type server interface {
 	// start starts the server with its data. It returns before the member has a leader.
-	start(tb testing.TB)
+	start() error
 	running() *process
 }
 
 // member is an etcd member that is a process of its own.
 type member struct {
+	tb           testing.TB
 	network      *network.Network
 	region       string
 	config       memberConfig
 	peer, client *network.Proxy
-	process      *process
+	process      atomic.Pointer[process]
 }
 
 // start implements server.
-func (m *member) start(tb testing.TB) {
-	tb.Helper()
+func (m *member) start() error {
 	encoded, err := json.Marshal(m.config)
-	require.NoError(tb, err)
+	if err != nil {
+		return err
+	}
 	cmd := exec.Command(os.Args[0]) //nolint:gosec,noctx // this very program
 	cmd.Env = append(os.Environ(), memberVariable+"="+string(encoded))
-	m.process = startProcess(tb, m.network, m.region, cmd)
-	listening := m.process.pairs("listening")
+	started, err := startProcess(m.tb, m.network, m.region, cmd)
+	if err != nil {
+		return err
+	}
+	m.process.Store(started)
+	listening, err := started.pairs("listening")
+	if err != nil {
+		return err
+	}
 	m.peer.SetTarget(listening["peer"])
 	m.client.SetTarget(listening["client"])
+	return nil
 }
 
-func (m *member) running() *process { return m.process }
+func (m *member) running() *process { return m.process.Load() }

@@ -2,6 +2,7 @@ package regions
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,8 +11,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/testkit/network"
 )
@@ -22,7 +21,6 @@ const startTimeout = 2 * time.Minute
 // process is a child process of the test. Its standard error is a log file, which is
 // printed if the test fails.
 type process struct {
-	tb     testing.TB
 	name   string
 	cmd    *exec.Cmd
 	log    string
@@ -33,22 +31,28 @@ type process struct {
 }
 
 // startProcess starts a program in the region. It is killed when the test ends.
-func startProcess(tb testing.TB, net *network.Network, region string, cmd *exec.Cmd) *process {
-	tb.Helper()
+func startProcess(tb testing.TB, net *network.Network, region string, cmd *exec.Cmd) (*process, error) {
 	name := region + "-" + filepath.Base(cmd.Path)
 	logFile, err := os.CreateTemp(tb.TempDir(), name)
-	require.NoError(tb, err)
+	if err != nil {
+		return nil, err
+	}
 	defer func() { _ = logFile.Close() }()
-	p := &process{tb: tb, name: name, cmd: cmd, log: logFile.Name(), exited: make(chan struct{})}
+	p := &process{name: name, cmd: cmd, log: logFile.Name(), exited: make(chan struct{})}
 	cmd.Stderr = logFile
 	stdout, err := cmd.StdoutPipe()
-	require.NoError(tb, err)
-	require.NoError(tb, net.StartIn(region, func() (int, error) {
+	if err != nil {
+		return nil, err
+	}
+	err = net.StartIn(region, func() (int, error) {
 		if err := cmd.Start(); err != nil {
 			return 0, err
 		}
 		return cmd.Process.Pid, nil
-	}))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
 	go func() {
 		defer close(p.exited)
 		for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
@@ -62,34 +66,55 @@ func startProcess(tb testing.TB, net *network.Network, region string, cmd *exec.
 	tb.Cleanup(func() {
 		p.kill()
 		if tb.Failed() {
-			content, _ := os.ReadFile(p.log)
-			tb.Logf("log of %s, its last 8 KiB:\n%s", name, content[max(0, len(content)-8<<10):])
+			tb.Logf("log of %s, its last 8 KiB:\n%s", name, p.logTail())
 		}
 	})
-	return p
+	return p, nil
 }
 
 // pairs waits for a line of standard output that begins with the word, and returns its
 // key=value pairs.
-func (p *process) pairs(word string) map[string]string {
-	p.tb.Helper()
-	pairs := map[string]string{}
-	require.Eventually(p.tb, func() bool {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		for _, line := range p.lines {
-			if rest, found := strings.CutPrefix(line, word+" "); found {
-				for _, field := range strings.Fields(rest) {
-					key, value, _ := strings.Cut(field, "=")
-					pairs[key] = value
-				}
-				return true
-			}
+func (p *process) pairs(word string) (map[string]string, error) {
+	timeout := time.NewTimer(startTimeout)
+	defer timeout.Stop()
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		hasExited := p.hasExited()
+		if pairs := p.findPairs(word); pairs != nil {
+			return pairs, nil
 		}
-		return p.hasExited()
-	}, startTimeout, 20*time.Millisecond, "%s printed no %q", p.name, word)
-	require.NotEmpty(p.tb, pairs, "%s ended before it printed %q", p.name, word)
-	return pairs
+		if hasExited {
+			return nil, fmt.Errorf("%s ended before it printed %q: %s", p.name, word, p.logTail())
+		}
+		select {
+		case <-poll.C:
+		case <-timeout.C:
+			return nil, fmt.Errorf("%s did not print %q within %s", p.name, word, startTimeout)
+		}
+	}
+}
+
+// findPairs returns nil if no line begins with the word so far.
+func (p *process) findPairs(word string) map[string]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, line := range p.lines {
+		if rest, found := strings.CutPrefix(line, word+" "); found {
+			pairs := map[string]string{}
+			for _, field := range strings.Fields(rest) {
+				key, value, _ := strings.Cut(field, "=")
+				pairs[key] = value
+			}
+			return pairs
+		}
+	}
+	return nil
+}
+
+func (p *process) logTail() []byte {
+	content, _ := os.ReadFile(p.log)
+	return content[max(0, len(content)-8<<10):]
 }
 
 func (p *process) hasExited() bool {
@@ -107,8 +132,10 @@ func (p *process) kill() {
 	<-p.exited
 }
 
-func (p *process) signal(signal syscall.Signal) { require.NoError(p.tb, p.cmd.Process.Signal(signal)) }
-
-// suspend stops the process as SIGSTOP does, and resume continues it.
-func (p *process) suspend() { p.signal(syscall.SIGSTOP) }
-func (p *process) resume()  { p.signal(syscall.SIGCONT) }
+// signal sends a signal to the process.
+func (p *process) signal(signal syscall.Signal) error {
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		return fmt.Errorf("signal %s to %s: %w", signal, p.name, err)
+	}
+	return nil
+}
