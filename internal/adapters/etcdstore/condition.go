@@ -55,7 +55,7 @@ func (s *Store) setCondition(ctx context.Context, input ports.ConditionInput) (r
 		if err != nil || result.isApplied {
 			return result.result, err
 		}
-		s.cacheWrite(result.state.record)
+		s.cacheWrite(result.state.record, txn.since)
 		base = result.state.record
 	}
 }
@@ -94,6 +94,7 @@ type conditionTxn struct {
 	base   *layout.Record
 	record layout.StoredRecord // the new one
 	logID  string
+	since  int64 // that of beginRequest
 }
 
 var _ casTxn[gameState, runtime.VersionedRecord] = (*conditionTxn)(nil)
@@ -101,7 +102,7 @@ var _ casTxn[gameState, runtime.VersionedRecord] = (*conditionTxn)(nil)
 // newConditionTxn returns the transaction that writes the condition if the record is the base
 // and the fence is valid.
 func (s *Store) newConditionTxn(input ports.ConditionInput, base *layout.Record) (*conditionTxn, error) {
-	t := &conditionTxn{store: s, input: input, base: base, record: base.StoredRecord, logID: operation.NewID()}
+	t := &conditionTxn{store: s, input: input, base: base, record: base.StoredRecord, logID: operation.NewID(), since: s.beginRequest()}
 	t.record.RuntimeRecord = base.WithCondition(input.Condition).InUTC()
 	t.record.LastWrite.HasNewerCondition = true
 	value, err := layout.EncodeRecord(t.record)
@@ -140,7 +141,7 @@ func (t *conditionTxn) send(ctx context.Context) (*clientv3.TxnResponse, error) 
 // resultOf also passes the record to the cache.
 func (t *conditionTxn) resultOf(resp *clientv3.TxnResponse) runtime.VersionedRecord {
 	stored := layout.Record{StoredRecord: t.record, CreateRevision: t.base.CreateRevision, ModRevision: resp.Header.GetRevision()}
-	t.store.cacheWrite(&stored)
+	t.store.cacheWrite(&stored, t.since)
 	return stored.Versioned()
 }
 

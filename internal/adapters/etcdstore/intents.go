@@ -58,7 +58,7 @@ func (s *Store) GetIntentAndRecord(ctx context.Context, gameID string) (ports.Ve
 
 func (s *Store) getIntentAndRecord(ctx context.Context, gameID string) (intent ports.VersionedIntent, record runtime.VersionedRecord, err error) {
 	intent.Intent.GameID = gameID
-	since := s.knownIntents.begin()
+	since, recordSince := s.knownIntents.begin(), s.beginRequest()
 	kvs, err := s.etcd.GetEach(ctx, []clientv3.Op{clientv3.OpGet(s.keys.Intent(gameID)), clientv3.OpGet(s.keys.Record(gameID))})
 	if err == nil && kvs[0] != nil {
 		intent, err = s.keys.VersionedIntent(kvs[0])
@@ -73,7 +73,7 @@ func (s *Store) getIntentAndRecord(ctx context.Context, gameID string) (intent p
 	if err != nil {
 		return intent, record, err
 	}
-	s.cacheWrite(stored) // the base of the writes that follow
+	s.cacheWrite(stored, recordSince) // the base of the writes that follow
 	return intent, stored.Versioned(), nil
 }
 

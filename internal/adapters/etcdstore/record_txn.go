@@ -29,6 +29,7 @@ type recordTxn struct {
 	guard    ports.OperationGuard // that of the mutation for this base
 	keys     layout.GameKeys
 	local    *recordcache.LocalWrite // nil if the cache does not expect the write
+	since    int64                   // that of beginRequest
 }
 
 var _ casTxn[gameState, runtime.VersionedRecord] = (*recordTxn)(nil)
@@ -64,7 +65,7 @@ func (s *Store) newRecordTxn(m mutation, base gameState) (*recordTxn, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &recordTxn{store: s, mutation: m, base: base, record: stored, guard: m.guard.Resolve(base.runtimeRecord()), keys: s.keys.OfGame(m.gameID)}
+	t := &recordTxn{store: s, mutation: m, base: base, record: stored, guard: m.guard.Resolve(base.runtimeRecord()), keys: s.keys.OfGame(m.gameID), since: s.beginRequest()}
 	t.Game = m.gameID
 	then := make([]*pb.RequestOp, 0, 4)
 	if base.record != nil && before.Status != after.Status && !planted.Sometimes(planted.StaleIndexKey, 20) {
@@ -162,7 +163,7 @@ func (t *recordTxn) resultOf(resp *clientv3.TxnResponse) runtime.VersionedRecord
 		return t.store.reflector.cache.FinishWrite(write, created, revision).Versioned()
 	}
 	stored := layout.Record{StoredRecord: t.record, CreateRevision: created, ModRevision: revision}
-	t.store.cacheWrite(&stored)
+	t.store.cacheWrite(&stored, t.since)
 	return stored.Versioned()
 }
 

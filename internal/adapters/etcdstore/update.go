@@ -139,8 +139,8 @@ func (s *Store) compareAndSwap(ctx context.Context, m mutation) (runtime.Version
 		}
 		// Another writer was first. Whether that matters is for the precondition to decide, of
 		// a record that etcd has just returned.
-		s.cacheWrite(result.state.record)
-		s.cacheLedger(result.state)
+		s.cacheWrite(result.state.record, txn.since)
+		s.cacheLedger(result.state, txn.since)
 		base = result.state
 		if planted.Is(planted.NewIDResend) {
 			m.origin.OperationID = operation.NewID()
@@ -165,16 +165,26 @@ func (s *Store) baseFromCache(m mutation) (gameState, bool) {
 	return gameState{revision: asOf, record: rec, isLedgerUnread: true}, isUsable
 }
 
-// cacheWrite passes a record that etcd has returned to the cache; nil is ignored.
-func (s *Store) cacheWrite(rec *layout.Record) {
+// beginRequest returns what a request passes to cacheWrite and cacheLedger with its response.
+func (s *Store) beginRequest() (since int64) {
+	if s.reflector == nil {
+		return 0
+	}
+	return s.reflector.cache.Begin()
+}
+
+// cacheWrite passes a record that etcd has returned to the cache; nil is ignored. since is that of
+// beginRequest before the request.
+func (s *Store) cacheWrite(rec *layout.Record, since int64) {
 	if s.reflector != nil && rec != nil {
-		s.reflector.cache.AddWrite(*rec)
+		s.reflector.cache.AddWrite(*rec, since)
 	}
 }
 
 // cacheLedger passes the operation ids of a ledger that etcd has returned to the cache, so that the
 // next writes with operation ids need not read it. A ledger that is not that of the record is ignored.
-func (s *Store) cacheLedger(state gameState) {
+// since is that of beginRequest before the request.
+func (s *Store) cacheLedger(state gameState, since int64) {
 	if s.reflector == nil || state.record == nil || state.isLedgerUnread || len(state.ledgerErrs) > 0 {
 		return
 	}
@@ -184,7 +194,7 @@ func (s *Store) cacheLedger(state gameState) {
 		ids[i] = e.OperationID
 	}
 	if last := len(entries) - 1; last >= 0 && entries[last].Seq == state.record.LastWrite.Seq {
-		s.reflector.cache.AddLedger(state.record, ids)
+		s.reflector.cache.AddLedger(state.record, ids, since)
 	}
 }
 
@@ -193,9 +203,10 @@ func (s *Store) cacheLedger(state gameState) {
 func (s *Store) loadBase(ctx context.Context, m mutation) (gameState, error) {
 	switch {
 	case m.origin.OperationID != "":
+		since := s.beginRequest()
 		state, err := s.readRecordAndLedger(ctx, m.gameID)
 		if err == nil {
-			s.cacheLedger(state)
+			s.cacheLedger(state, since)
 		}
 		return state, err
 	case m.kind == layout.WriteUpsert:

@@ -58,8 +58,7 @@ func (c *Cache) Fill(records *Indexes) {
 	c.fills++
 	records.fill = c.fills
 	c.live, c.snapshotCache, c.hints, c.retained = records, nil, hints, nil
-	c.pending.reset(true, records.Revision)
-	c.operations.reset()
+	c.operations.reset(c.pending.reset(true, records.Revision))
 	c.isSynced, c.isWatchHealthy = true, true
 	c.changed.Notify()
 }
@@ -69,8 +68,7 @@ func (c *Cache) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.live, c.snapshotCache, c.hints, c.retained = NewIndexes(), nil, newSlotHints(0), nil
-	c.pending.reset(false, 0)
-	c.operations.reset()
+	c.operations.reset(c.pending.reset(false, 0))
 	c.isSynced, c.isWatchHealthy = false, false
 	c.changed.Notify()
 }
@@ -138,7 +136,7 @@ func (c *Cache) decodeChanges(events []*clientv3.Event) []Change {
 // set replaces the record of a key and returns the previous one. mu must be held.
 func (c *Cache) set(r *Record) (previous *Record) {
 	if r.DecodeErr == nil {
-		c.operations.add(&r.Record)
+		c.operations.add(&r.Record, c.operations.resets) // written only while c.mu is held
 	}
 	if slot, previous := c.hints.find(r.Segment, &c.live.slots); previous != nil {
 		c.live.replace(slot, previous, r)
@@ -154,23 +152,6 @@ func (c *Cache) remove(segment string) (previous *Record) {
 	c.hints.remove(segment)
 	c.operations.remove(segment)
 	return c.live.remove(segment)
-}
-
-// AddWrite stores a record that etcd has returned and that the watch may not have reported.
-func (c *Cache) AddWrite(rec layout.Record) {
-	if c.pending.add(rec) {
-		c.operations.add(&rec)
-	}
-}
-
-// AddLedger stores the operation ids of all ledger entries of a record that etcd has returned, the
-// oldest first.
-func (c *Cache) AddLedger(rec *layout.Record, ids []string) { c.operations.complete(rec, ids) }
-
-// ExcludesOperation reports whether the ledger, as of the record's last write, has no write
-// with the operation id. False means that this is not known here.
-func (c *Cache) ExcludesOperation(rec *layout.Record, operationID string) bool {
-	return c.operations.excludes(rec, operationID)
 }
 
 // WriteBase returns the newest record of the game that is known here, to base a write on, nil

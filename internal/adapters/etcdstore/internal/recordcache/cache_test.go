@@ -148,7 +148,7 @@ func TestWriteBasePrefersPendingWrites(t *testing.T) {
 
 	rec, err := keys.DecodeRecord(kvOf(t, "a", runtime.StatusStopped, "n1", 11))
 	require.NoError(t, err)
-	cache.AddWrite(*rec)
+	cache.AddWrite(*rec, cache.Begin())
 	require.EqualValues(t, 11, writeBase(cache, "a").ModRevision)
 	found, asOf, _ := cache.Get("a")
 	require.EqualValues(t, 8, found.ModRevision, "readers see all games at one revision")
@@ -156,13 +156,13 @@ func TestWriteBasePrefersPendingWrites(t *testing.T) {
 
 	cache.Apply([]*clientv3.Event{put(kvOf(t, "a", runtime.StatusRunning, "n1", 12))}, 12, discard)
 	require.EqualValues(t, 12, writeBase(cache, "a").ModRevision, "the watch has reported a newer one")
-	cache.AddWrite(*rec)
+	cache.AddWrite(*rec, cache.Begin())
 	require.EqualValues(t, 12, writeBase(cache, "a").ModRevision, "the watch has passed its revision")
 
 	cache.SetWatchHealthy(false)
 	require.Nil(t, writeBase(cache, "a"))
 	cache.Reset()
-	cache.AddWrite(*rec)
+	cache.AddWrite(*rec, cache.Begin())
 	require.Nil(t, writeBase(cache, "a"))
 }
 
@@ -222,15 +222,20 @@ func TestSnapshotOfAnEarlierFillIsNotRetained(t *testing.T) {
 	require.Equal(t, []string{"c"}, gamesOf(cache.SnapshotAt(10, log).Page(ports.PageQuery{Limit: 9})))
 }
 
-// kvOfWrite returns a record's first write, with an operation id.
-func kvOfWrite(t *testing.T, gameID, operationID string, revision int64) *mvccpb.KeyValue {
+// kvOfWrite returns a record whose last write has the operation id and the number. The first one
+// created it.
+func kvOfWrite(t *testing.T, gameID, operationID string, seq, revision int64) *mvccpb.KeyValue {
 	t.Helper()
 	value, err := layout.EncodeRecord(layout.StoredRecord{
 		RuntimeRecord: runtime.RuntimeRecord{GameID: gameID, Status: runtime.StatusRunning, CurrentContainerID: "c", CreatedAt: start, LastOpAt: start, StartedAt: &start},
-		LastWrite:     layout.LastWrite{OperationID: operationID, Seq: 1, Kind: layout.WriteUpsert},
+		LastWrite:     layout.LastWrite{OperationID: operationID, Seq: seq, Kind: layout.WriteUpsert},
 	})
 	require.NoError(t, err)
-	return &mvccpb.KeyValue{Key: []byte(keys.Record(gameID)), Value: value, CreateRevision: revision, ModRevision: revision}
+	created := revision
+	if seq > 1 {
+		created = 1
+	}
+	return &mvccpb.KeyValue{Key: []byte(keys.Record(gameID)), Value: value, CreateRevision: created, ModRevision: revision}
 }
 
 // A write of an earlier history that arrives late must not hide the operation ids of the write
@@ -238,15 +243,41 @@ func kvOfWrite(t *testing.T, gameID, operationID string, revision int64) *mvccpb
 func TestOperationsOfAnotherHistoryExcludeNothing(t *testing.T) {
 	t.Parallel()
 	cache := newCache(t)
-	late, err := keys.DecodeRecord(kvOfWrite(t, "g", "op-before", 12))
+	late, err := keys.DecodeRecord(kvOfWrite(t, "g", "op-before", 1, 12))
 	require.NoError(t, err)
-	cache.AddWrite(*late)
+	cache.AddWrite(*late, cache.Begin())
 	require.True(t, cache.ExcludesOperation(late, "op-after"))
-	cache.Apply([]*clientv3.Event{put(kvOfWrite(t, "g", "op-after", 12))}, 12, discard)
+	cache.Apply([]*clientv3.Event{put(kvOfWrite(t, "g", "op-after", 1, 12))}, 12, discard)
 	current := writeBase(cache, "g")
 	require.Equal(t, "op-after", current.LastWrite.OperationID)
 	require.False(t, cache.ExcludesOperation(current, "op-after"))
 	require.False(t, cache.ExcludesOperation(current, "op-other"), "its earlier writes are not known")
+}
+
+// TestLateResponseOfAnotherHistory adds what requests return that started before a restore. The
+// restored history reaches their revisions by other writes.
+func TestLateResponseOfAnotherHistory(t *testing.T) {
+	t.Parallel()
+	cache := newCache(t)
+	since := cache.Begin()
+	restored := recordcache.NewIndexes()
+	restored.AddAll(keys, []*mvccpb.KeyValue{kvOfWrite(t, "a", "op-1", 1, 3)})
+	restored.Revision = 7
+	cache.Reset()
+	cache.Fill(restored)
+
+	lost, err := keys.DecodeRecord(kvOfWrite(t, "a", "op-lost", 2, 12))
+	require.NoError(t, err)
+	cache.AddWrite(*lost, since)
+	require.EqualValues(t, 3, writeBase(cache, "a").ModRevision)
+	cache.AddLedger(lost, []string{"op-1", "op-lost"}, since)
+	cache.Apply([]*clientv3.Event{put(kvOfWrite(t, "a", "op-2", 2, 11))}, 11, discard)
+	require.Equal(t, "op-2", writeBase(cache, "a").LastWrite.OperationID)
+	cache.Apply([]*clientv3.Event{put(kvOfWrite(t, "a", "op-3", 3, 13))}, 13, discard)
+	require.False(t, cache.ExcludesOperation(writeBase(cache, "a"), "op-2"), "the ledger has it")
+
+	cache.AddLedger(writeBase(cache, "a"), []string{"op-1", "op-2", "op-3"}, cache.Begin())
+	require.True(t, cache.ExcludesOperation(writeBase(cache, "a"), "op-4"))
 }
 
 func TestContentsIdentifyTheRecords(t *testing.T) {

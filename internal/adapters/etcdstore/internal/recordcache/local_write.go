@@ -56,7 +56,7 @@ func (c *Cache) StartWrite(stored layout.StoredRecord, value []byte) *LocalWrite
 func (c *Cache) FinishWrite(w *LocalWrite, createRevision, modRevision int64) *layout.Record {
 	rec, isPending := c.pending.finish(w, createRevision, modRevision)
 	if isPending {
-		c.operations.add(rec)
+		c.operations.add(rec, w.resets)
 	}
 	return rec
 }

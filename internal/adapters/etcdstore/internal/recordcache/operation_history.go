@@ -18,6 +18,9 @@ const maxOperationHistories = 4096
 type operationHistories struct {
 	mu    sync.Mutex
 	games map[string]*operationHistory // by key segment
+	// resets is the argument of the last reset. A record of a request from before it may be of another
+	// history of etcd.
+	resets int64
 }
 
 // operationHistory is the writes of one record up to its newest one.
@@ -28,19 +31,23 @@ type operationHistory struct {
 	isComplete bool
 }
 
-func (o *operationHistories) reset() {
+// reset drops every history. It accepts only records of requests since the given number of resets.
+func (o *operationHistories) reset(resets int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.resets = resets
 	o.games = map[string]*operationHistory{}
 }
 
-// add adds the newest write of a record.
-func (o *operationHistories) add(rec *layout.Record) {
+// add adds the newest write of a record. since is the number of resets before the request that
+// returned it.
+func (o *operationHistories) add(rec *layout.Record, since int64) {
 	segment := layout.EscapeGameID(rec.GameID)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	history := o.games[segment]
 	switch {
+	case since != o.resets: // it may be of another history of etcd
 	case history == nil:
 		if len(o.games) >= maxOperationHistories {
 			o.evictOne()
@@ -57,8 +64,9 @@ func (o *operationHistories) add(rec *layout.Record) {
 }
 
 // complete stores the operation ids of the whole ledger as of the record's last write, the oldest
-// first, unless a later write is known. The last id must be that of the record's last write.
-func (o *operationHistories) complete(rec *layout.Record, ids []string) {
+// first, unless a later write is known. The last id must be that of the record's last write. since is
+// that of add.
+func (o *operationHistories) complete(rec *layout.Record, ids []string, since int64) {
 	if len(ids) == 0 || ids[len(ids)-1] != rec.LastWrite.OperationID {
 		return
 	}
@@ -67,12 +75,26 @@ func (o *operationHistories) complete(rec *layout.Record, ids []string) {
 	defer o.mu.Unlock()
 	history := o.games[segment]
 	switch {
+	case since != o.resets:
+		return // the ledger may be of another history of etcd
 	case o.games == nil, history != nil && history.modRevision > rec.ModRevision:
 		return // the cache has not been filled yet, or a later write is known
 	case history == nil && len(o.games) >= maxOperationHistories:
 		o.evictOne()
 	}
 	o.games[segment] = &operationHistory{modRevision: rec.ModRevision, seq: rec.LastWrite.Seq, ids: slices.Clone(ids), isComplete: true}
+}
+
+// AddLedger stores the operation ids of all ledger entries of a record that etcd has returned, the
+// oldest first. since is that of AddWrite.
+func (c *Cache) AddLedger(rec *layout.Record, ids []string, since int64) {
+	c.operations.complete(rec, ids, since)
+}
+
+// ExcludesOperation reports whether the ledger, as of the record's last write, has no write
+// with the operation id. False means that this is not known here.
+func (c *Cache) ExcludesOperation(rec *layout.Record, operationID string) bool {
+	return c.operations.excludes(rec, operationID)
 }
 
 // newOperationHistory returns the history of a record whose previous writes are unknown. The

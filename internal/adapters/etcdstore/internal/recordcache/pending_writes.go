@@ -23,7 +23,21 @@ type pendingWrites struct {
 	// write that etcd has applied leaves local for records.
 	records map[string]pendingRecord
 	local   map[string]*LocalWrite
-	resets  int64 // number of calls of reset
+	// resets is the number of calls of reset. A response of a request from before the last one may
+	// be of another history of etcd, whose revisions mean nothing.
+	resets int64
+}
+
+// Begin returns what a request passes to AddWrite and AddLedger with its response. The history of
+// etcd may be replaced while a request is in flight.
+func (c *Cache) Begin() (since int64) { return c.pending.begin() }
+
+// AddWrite stores a record that etcd has returned and that the watch may not have reported. It does
+// nothing if the cache was filled or reset after the call of Begin that returned since.
+func (c *Cache) AddWrite(rec layout.Record, since int64) {
+	if c.pending.add(rec, since) {
+		c.operations.add(&rec, since)
+	}
 }
 
 // pendingRecord is a record that is newer than the watch.
@@ -33,21 +47,28 @@ type pendingRecord struct {
 }
 
 // reset drops every record. The watch has reported everything up to watchRevision; unless
-// isOpen, nothing is added until the next reset.
-func (p *pendingWrites) reset(isOpen bool, watchRevision int64) {
+// isOpen, nothing is added until the next reset. It returns the number of calls.
+func (p *pendingWrites) reset(isOpen bool, watchRevision int64) (resets int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.isOpen, p.watchRevision, p.records = isOpen, watchRevision, map[string]pendingRecord{}
 	p.local = map[string]*LocalWrite{}
 	p.resets++
+	return p.resets
+}
+
+func (p *pendingWrites) begin() (since int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.resets
 }
 
 // add stores a record unless the watch has reached its revision: the watch may have reported
-// a newer one then. It reports whether it has stored the record.
-func (p *pendingWrites) add(rec layout.Record) bool {
+// a newer one then. It reports whether it has stored the record. since is that of begin.
+func (p *pendingWrites) add(rec layout.Record, since int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.addLocked(pendingRecord{record: &Record{Record: rec, Segment: layout.EscapeGameID(rec.GameID)}})
+	return since == p.resets && p.addLocked(pendingRecord{record: &Record{Record: rec, Segment: layout.EscapeGameID(rec.GameID)}})
 }
 
 // addLocked is add; mu must be held.
