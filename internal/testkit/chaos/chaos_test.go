@@ -20,6 +20,7 @@ import (
 // settings are those of TestChaos, from the environment.
 type settings struct {
 	total  time.Duration // RTMANAGER_CHAOS: how long runs are made; one run if it is 0
+	runs   int           // RTMANAGER_CHAOS_RUNS: makes at most that many runs, until one has a violation
 	length time.Duration // RTMANAGER_CHAOS_RUN: of each run
 	seed   uint64        // RTMANAGER_CHAOS_SEED: of the first run; the next ones have the next numbers
 	// RTMANAGER_CHAOS_DIR keeps the recordings of runs with a violation, each with a page that shows it, and a
@@ -46,6 +47,10 @@ func readSettings(t *testing.T) settings {
 		s.length, err = time.ParseDuration(text)
 		require.NoError(t, err, "RTMANAGER_CHAOS_RUN")
 	}
+	if text := os.Getenv("RTMANAGER_CHAOS_RUNS"); text != "" {
+		s.runs, err = strconv.Atoi(text)
+		require.NoError(t, err, "RTMANAGER_CHAOS_RUNS")
+	}
 	if text := os.Getenv("RTMANAGER_CHAOS_SEED"); text != "" {
 		s.seed, err = strconv.ParseUint(text, 10, 64)
 		require.NoError(t, err, "RTMANAGER_CHAOS_SEED")
@@ -68,17 +73,20 @@ func TestChaos(t *testing.T) {
 	s := readSettings(t)
 	var runs []report.Run
 	deadline := time.Now().Add(s.total)
-	for number := 0; number == 0 || time.Now().Before(deadline); {
+	isOver := func(number int) bool {
+		if s.runs > 0 {
+			return number >= s.runs || t.Failed()
+		}
+		return number > 0 && time.Now().After(deadline)
+	}
+	for number := 0; !isOver(number); {
 		layout, first := s.layout, number
 		if layout == "" {
 			layout = []string{"external", "embedded"}[number/runsPerCluster%2]
 		}
 		t.Run(fmt.Sprintf("%s from seed %d", layout, s.seed+uint64(number)), func(t *testing.T) {
 			env := newEnvironment(t, layout)
-			for range runsPerCluster {
-				if number > 0 && time.Now().After(deadline) {
-					return
-				}
+			for end := number + runsPerCluster; number < end && !isOver(number) && !t.Failed(); {
 				runs = append(runs, makeRun(t, env, s, s.seed+uint64(number)))
 				number++
 				require.NoError(t, report.Summarize(runs).WriteFiles(s.dir))

@@ -2,13 +2,16 @@ package chaos_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 
 	"galaxy/rtmanager/internal/testkit/chaos"
 	"galaxy/rtmanager/internal/testkit/regions"
@@ -79,6 +82,31 @@ func revokeLease(ctx context.Context, client *clientv3.Client, rng *rand.Rand, f
 	}
 	if _, err := client.Revoke(ctx, clientv3.LeaseID(kv.Lease)); err != nil {
 		return fmt.Errorf("revoke the lease of %s: %w", kv.Key, err)
+	}
+	return nil
+}
+
+// moveLeader makes the member of the region the leader of etcd. It fails while another fault prevents that.
+func moveLeader(ctx context.Context, client *clientv3.Client, cluster *regions.Cluster, region string) error {
+	ctx, cancel := context.WithTimeout(ctx, faultTimeout)
+	defer cancel()
+	target := cluster.Endpoints()[slices.Index(regions.Names(), region)]
+	status, err := client.Status(ctx, target)
+	if err != nil {
+		return err
+	}
+	member := status.Header.GetMemberId()
+	for _, endpoint := range cluster.Endpoints() {
+		status, err := client.Status(ctx, endpoint)
+		if err != nil || status.Leader != status.Header.GetMemberId() || status.Leader == member {
+			continue
+		}
+		leader, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, Logger: zap.NewNop()})
+		if err != nil {
+			return err
+		}
+		_, err = leader.MoveLeader(ctx, member)
+		return errors.Join(err, leader.Close())
 	}
 	return nil
 }

@@ -15,12 +15,15 @@ import (
 // faultsOf returns the faults of a cluster. They are injected and repaired by the goroutine of the test.
 func faultsOf(t *testing.T, cluster *regions.Cluster, daemons map[string]*regions.Daemon, layout string) []chaos.Fault {
 	t.Helper()
-	faults := etcdFaults(newClient(t, cluster.Endpoints()), cluster)
+	client := newClient(t, cluster.Endpoints())
+	faults := etcdFaults(client, cluster)
 	faults = append(faults, networkFaults(cluster.Network)...)
 	for _, region := range regions.Names() {
 		faults = append(faults,
 			simpleFault("member frozen", region, 5*time.Second, func() { cluster.SuspendMember(region) }, func() { cluster.ResumeMember(region) }),
-			simpleFault("leader moved", region, time.Second, func() { cluster.MoveLeader(region) }, func() {}),
+			chaos.Fault{Kind: "leader moved", Target: region, MaxDuration: time.Second, Inject: func(ctx context.Context, _ *rand.Rand) (func(context.Context) error, string, error) {
+				return nil, "", moveLeader(ctx, client, cluster, region)
+			}},
 			simpleFault("daemon killed", region, 4*time.Second, daemons[region].Kill, daemons[region].Start),
 		)
 		if layout == "external" { // otherwise the member is in the daemon

@@ -21,6 +21,10 @@ const NoRegion = "none"
 // choose returns the next call of the client, without its result.
 func (c *client) choose() recording.Call {
 	call := recording.Call{Game: c.t.recordGame(c.rng.IntN(c.t.cfg.Games))}
+	if c.isReader {
+		call.Method, call.Local = recording.Get, c.rng.IntN(2) == 0
+		return call
+	}
 	switch roll := c.rng.IntN(100); {
 	case roll < 20:
 		call.Method = recording.Get

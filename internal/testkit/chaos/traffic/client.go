@@ -12,15 +12,20 @@ import (
 // maxTries is how often a client sends a write whose outcome is unknown, with one operation id.
 const maxTries = 4
 
+// readerFactor is how many times as often a reader calls as other clients.
+const readerFactor = 10
+
 // client makes one call of the record store after the other.
 type client struct {
 	t      *Traffic
 	name   string
 	target target
 	id     int // unique among the clients of a run
-	rng    *rand.Rand
-	writes int
-	seen   map[string]seenRecord // what the client saw last of each game
+	// isReader makes it read only, one record at a time, and more often.
+	isReader bool
+	rng      *rand.Rand
+	writes   int
+	seen     map[string]seenRecord // what the client saw last of each game
 }
 
 // seenRecord is what a client saw of a game.
@@ -30,7 +35,11 @@ type seenRecord struct {
 }
 
 func (c *client) run(ctx context.Context) {
-	for pause(ctx, c.rng, c.t.cfg.Pause) {
+	mean := c.t.cfg.Pause
+	if c.isReader {
+		mean /= readerFactor
+	}
+	for pause(ctx, c.rng, mean) {
 		call := c.choose()
 		for try := 1; ; try++ {
 			result := call

@@ -59,33 +59,37 @@ func (o *operator) choose() recording.Call {
 
 // do sends the operation and waits for its result.
 func (o *operator) do(ctx context.Context, call *recording.Call) {
-	body := map[string]any{}
-	switch call.Method {
-	case recording.Start:
-		// Games that are killed are started once more, however often.
-		body["image"], body["crash"] = o.t.cfg.Image, map[string]any{"attempts": 100, "delay": "200ms"}
-	case recording.Patch:
-		body["image"] = []string{o.t.cfg.Image, o.t.cfg.PatchImage}[o.rng.IntN(2)]
-	case recording.Move:
-		for _, d := range o.t.cfg.Daemons {
-			if d.Name() == call.To {
-				body["region"], body["node"] = d.Region, d.Node
-			}
-		}
-	}
+	body := o.body(call)
 	o.record(ctx, call, func(callCtx context.Context) {
 		o.rest.send(callCtx, call, http.MethodPost, "/"+string(call.Method), body)
 	})
 	if call.Outcome == recording.Done {
-		switch call.Method {
-		case recording.Stop:
+		o.status = running
+		if call.Method == recording.Stop {
 			o.status = stopped
-		case recording.Cleanup:
+		}
+		if call.Method == recording.Cleanup {
 			o.status = removed
-		default:
-			o.status = running
 		}
 	}
+}
+
+// body returns the body of the request for the operation.
+func (o *operator) body(call *recording.Call) map[string]any {
+	body := map[string]any{}
+	if call.Method == recording.Start {
+		// Games that are killed are started once more, however often.
+		body["image"], body["crash"] = o.t.cfg.Image, map[string]any{"attempts": 100, "delay": "200ms"}
+	}
+	if call.Method == recording.Patch {
+		body["image"] = []string{o.t.cfg.Image, o.t.cfg.PatchImage}[o.rng.IntN(2)]
+	}
+	for _, d := range o.t.cfg.Daemons {
+		if call.Method == recording.Move && d.Name() == call.To {
+			body["region"], body["node"] = d.Region, d.Node
+		}
+	}
+	return body
 }
 
 // read reads the status of the game.

@@ -44,6 +44,8 @@ type Config struct {
 	Stores []Store
 	// ClientsPerTarget is the number of clients of each daemon and store. Default 2.
 	ClientsPerTarget int
+	// ReadersPerStore is the number of clients of each store that only read, and more often. Default 4.
+	ReadersPerStore int
 	// Games is the number of games whose records clients write. Default 6. Clients share them.
 	Games int
 	// Pause is the mean time between two calls of a client. Default 20 ms.
@@ -64,6 +66,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	setDefault(&c.ClientsPerTarget, 2)
+	setDefault(&c.ReadersPerStore, 4)
 	setDefault(&c.Games, 6)
 	setDefault(&c.Watchers, 2)
 	if c.HTTP == nil {
@@ -124,6 +127,12 @@ func Start(ctx context.Context, record *recording.Writer, cfg Config) *Traffic {
 			c := &client{t: t, name: name, target: target, rng: t.random(name), id: place*cfg.ClientsPerTarget + i, seen: map[string]seenRecord{}}
 			t.writers.Go(func() { c.run(writeCtx) })
 		}
+	}
+	for i := range cfg.ReadersPerStore * len(cfg.Stores) {
+		name := fmt.Sprintf("reader-%d", i)
+		to := direct{id: i % len(cfg.Stores), store: cfg.Stores[i%len(cfg.Stores)], run: cfg.Run}
+		c := &client{t: t, name: name, target: to, rng: t.random(name), isReader: true, seen: map[string]seenRecord{}}
+		t.writers.Go(func() { c.run(writeCtx) })
 	}
 	for i := range leadersPerStore * len(cfg.Stores) {
 		if cfg.Etcd != nil {
