@@ -273,7 +273,7 @@ func TestSummaryHasTheNumbersOfAllRuns(t *testing.T) {
 	require.Equal(t, "right", table[0][len(table[0])-1])
 	require.Equal(t, "void", table[1][len(table[1])-1])
 	require.Equal(t, "broken", table[2][len(table[2])-1])
-	require.Equal(t, "run-10/report.html", attribute(all(document, "a")[2], "href"))
+	require.Empty(t, all(document, "a"), "no run has a page")
 
 	page.Reset()
 	require.NoError(t, report.Summarize(nil).Write(&page))

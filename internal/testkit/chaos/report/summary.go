@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -32,6 +33,7 @@ type Run struct {
 	Skipped []string `json:"skipped,omitempty"`
 
 	recoveries map[string]*recoveries
+	hasPage    bool // in the directory of the summary
 }
 
 // Summary are the figures of many runs.
@@ -96,8 +98,14 @@ func (r Run) Result() string {
 // Length returns the duration of traffic for display.
 func (r Run) Length() string { return formatFloat(r.Seconds) }
 
-// Link returns the address of the page of the run, from the directory of the summary.
-func (r Run) Link() string { return filepath.ToSlash(filepath.Join(r.Name, PageFile)) }
+// Link returns the address of the page of the run, from the directory of the summary. It is empty if
+// the directory does not have the page, such as after the recording was removed.
+func (r Run) Link() string {
+	if !r.hasPage {
+		return ""
+	}
+	return filepath.ToSlash(filepath.Join(r.Name, PageFile))
+}
 
 // Summarize returns the figures of runs.
 func Summarize(runs []Run) Summary {
@@ -155,8 +163,14 @@ func plural(count int, noun string) string {
 // Length returns the duration of all traffic for display.
 func (s Summary) Length() string { return formatFloat(s.Seconds) }
 
-// WriteFiles writes the summary into the directory, as SummaryPageFile and SummaryFile.
+// WriteFiles writes the summary into the directory, as SummaryPageFile and SummaryFile. The page
+// links to the pages of runs that the directory has.
 func (s Summary) WriteFiles(dir string) error {
+	s.Runs = slices.Clone(s.Runs)
+	for i := range s.Runs {
+		_, err := os.Stat(filepath.Join(dir, s.Runs[i].Name, PageFile))
+		s.Runs[i].hasPage = err == nil
+	}
 	content, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write the summary: %w", err)
