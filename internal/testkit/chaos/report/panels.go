@@ -18,8 +18,11 @@ const (
 	containerHeight = 34
 )
 
-// shownGap is the least gap that a timeline shows.
-const shownGap = 500 * time.Millisecond
+// The least gaps that a timeline shows. An operation may take some time without any fault.
+const (
+	shownGap          = 500 * time.Millisecond
+	shownOperationGap = 3 * time.Second
+)
 
 // addRates adds the calls per second of a node by outcome.
 func (f *figure) addRates(node string, calls intervals, most int) {
@@ -95,8 +98,12 @@ func (f *figure) addLatencies(node string, kind check.CallKind, all []latencies,
 		panel.Hits = append(panel.Hits, f.span(from, from+length, top, latencyHeight-gapHeight-2, "", title))
 	}
 	panel.Paths = append(panel.Paths, path{"median", steps(xs, median, f.x(length)-f.x(0))})
+	least := shownGap
+	if kind == check.OperationCalls {
+		least = shownOperationGap
+	}
 	for _, g := range gaps {
-		if g.length() >= shownGap {
+		if g.length() >= least {
 			title := fmt.Sprintf("%s at %s: none served for %s, from %s to %s", kindName(kind), nodeName(node), formatDuration(g.length()), formatTime(g.from), formatTime(g.to))
 			panel.Hits = append(panel.Hits, f.span(g.from, g.to, bottom+1, gapHeight, "gap", title))
 		}
