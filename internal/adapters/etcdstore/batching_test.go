@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
@@ -150,21 +149,6 @@ func TestWritersOfOneGameDoNotShareARequest(t *testing.T) {
 	}
 	require.Equal(t, 1, won)
 	require.Len(t, requireContiguousLedger(t, c.others, "game"), 2)
-}
-
-func TestRejectedBatchIsSentSingly(t *testing.T) {
-	t.Parallel()
-	c := newBatchFixture(t)
-	c.group = func(ctx context.Context, n int, send faultkv.Send) (*clientv3.TxnResponse, error) {
-		if n == 1 {
-			return nil, rpctypes.ErrTooManyOps
-		}
-		return send(ctx)
-	}
-	results := c.run(c.inserts(5)...)
-	require.NoError(t, errors.Join(results...))
-	require.Equal(t, 1+5, c.requests())
-	c.requireInserted(5)
 }
 
 func TestAmbiguousBatchIsResolvedWriteByWrite(t *testing.T) {

@@ -24,6 +24,10 @@ type casTxn[S, W any] interface {
 	id() string
 	// send makes one try.
 	send(ctx context.Context) (*clientv3.TxnResponse, error)
+	// sendAlone makes one try without a batch, with the space that is reserved for the write if
+	// hasReserve is set.
+	sendAlone(ctx context.Context) (*clientv3.TxnResponse, error)
+	hasReserve() bool
 	// resultOf returns the result of a try that was applied.
 	resultOf(resp *clientv3.TxnResponse) W
 	// readState reads the current state.
@@ -98,6 +102,20 @@ type committer[S, W any] struct {
 // try sends the transaction once. isDone is false if it must be resent.
 func (c *committer[S, W]) try(ctx context.Context) (result casResult[S, W], isDone bool, err error) {
 	resp, err := c.txn.send(ctx)
+	if errors.Is(err, batcher.ErrBatchRejected) || etcd.MayHaveApplied(err) && c.txn.hasReserve() {
+		state, errRead := c.txn.readState(ctx)
+		switch {
+		case errRead != nil && c.isAmbiguous:
+			return result, false, err
+		case errRead != nil:
+			return result, true, c.outcomeUnknown(ctx, err)
+		case !c.txn.isBase(state):
+			result, err = c.resolve(ctx, state, true)
+			return result, true, err
+		}
+		// The try was not applied, and etcd has responded to it, so that it never will be.
+		resp, err = c.txn.sendAlone(ctx)
+	}
 	if err == nil {
 		result, err = c.handleResponse(ctx, resp)
 		return result, !errors.Is(err, errRetryStale), err

@@ -138,6 +138,12 @@ func (t *conditionTxn) send(ctx context.Context) (*clientv3.TxnResponse, error) 
 	return t.store.sendTxn(ctx, &t.Txn)
 }
 
+func (t *conditionTxn) sendAlone(ctx context.Context) (*clientv3.TxnResponse, error) {
+	return t.SendDirect(ctx, t.store.etcd)
+}
+
+func (t *conditionTxn) hasReserve() bool { return false }
+
 // resultOf also passes the record to the cache.
 func (t *conditionTxn) resultOf(resp *clientv3.TxnResponse) runtime.VersionedRecord {
 	stored := layout.Record{StoredRecord: t.record, CreateRevision: t.base.CreateRevision, ModRevision: resp.Header.GetRevision()}

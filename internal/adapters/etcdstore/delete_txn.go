@@ -117,6 +117,12 @@ func (t *deleteTxn) send(ctx context.Context) (*clientv3.TxnResponse, error) {
 	return t.store.sendTxn(ctx, &t.Txn)
 }
 
+func (t *deleteTxn) sendAlone(ctx context.Context) (*clientv3.TxnResponse, error) {
+	return t.SendDirect(ctx, t.store.etcd)
+}
+
+func (t *deleteTxn) hasReserve() bool { return false }
+
 func (t *deleteTxn) resultOf(*clientv3.TxnResponse) struct{} { return struct{}{} }
 
 func (t *deleteTxn) readState(ctx context.Context) (deletionState, error) {

@@ -135,6 +135,11 @@ func (t *intentTxn) send(ctx context.Context) (*clientv3.TxnResponse, error) {
 	return t.SendDirect(ctx, t.store.etcd)
 }
 
+func (t *intentTxn) sendAlone(ctx context.Context) (*clientv3.TxnResponse, error) { return t.send(ctx) }
+
+// hasReserve implements casTxn: send has used the reserve already.
+func (t *intentTxn) hasReserve() bool { return false }
+
 // endsOperation reports whether an intent ends an operation or a game: the outcome or the
 // rollback of an operation, or a step of a stop or cleanup.
 func endsOperation(intent operation.Intent, replaced *operation.Operation) bool {

@@ -2,10 +2,8 @@ package etcdstore
 
 import (
 	"context"
-	"errors"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
-	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore/internal/batcher"
@@ -134,19 +132,21 @@ func (t *recordTxn) estimateBytes(values int, before, after runtime.RuntimeRecor
 
 func (t *recordTxn) id() string { return t.mutation.origin.OperationID }
 
-// send makes one try. On a full disk the end of
-// a game takes space that is reserved for it.
 func (t *recordTxn) send(ctx context.Context) (*clientv3.TxnResponse, error) {
-	resp, err := t.store.sendTxn(ctx, &t.Txn)
-	if errors.Is(err, rpctypes.ErrNoSpace) && t.endsGame() {
-		return t.SendDirect(etcd.UseReserve(ctx), t.store.etcd)
-	}
-	return resp, err
+	return t.store.sendTxn(ctx, &t.Txn)
 }
 
-// endsGame reports whether the node of an existing game records that it has stopped or was
-// removed. Other callers have no fence.
-func (t *recordTxn) endsGame() bool {
+func (t *recordTxn) sendAlone(ctx context.Context) (*clientv3.TxnResponse, error) {
+	if t.hasReserve() {
+		ctx = etcd.UseReserve(ctx)
+	}
+	return t.SendDirect(ctx, t.store.etcd)
+}
+
+// hasReserve reports whether the node of an existing game records that it has stopped or was
+// removed: on a full disk the end of a game takes space that is reserved for it. Other callers
+// have no fence.
+func (t *recordTxn) hasReserve() bool {
 	return t.mutation.fence != nil && t.base.record != nil && t.record.Status != runtime.StatusRunning
 }
 

@@ -3,6 +3,7 @@ package batcher
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -33,6 +34,10 @@ const (
 
 // ErrNotSent is the error of a transaction that was not sent and never will be.
 var ErrNotSent = errors.New("the write was not sent")
+
+// ErrBatchRejected is the error of a transaction whose batch etcd has rejected, although it may have
+// applied it. The transaction alone might succeed: another one of the batch may be the reason.
+var ErrBatchRejected = errors.New("etcd rejected the batch")
 
 // Batcher combines concurrent transactions into batches. The transactions that are pending or
 // in flight are how many arrive within one response time of etcd (Little's law), so each of
@@ -83,7 +88,8 @@ func New(ctx context.Context, client *etcd.Client) *Batcher {
 }
 
 // Send makes one try to send the transaction and returns its own response. If ctx ends
-// first, the error is ErrNotSent for a transaction that was not sent and never will be.
+// first, the error is ErrNotSent for a transaction that was not sent and never will be. An error that
+// errors.Is ErrBatchRejected proves nothing about the transaction.
 func (b *Batcher) Send(ctx context.Context, txn *Txn) (*clientv3.TxnResponse, error) {
 	p := b.admit(txn)
 	if p == nil {
@@ -260,7 +266,8 @@ func (b *Batcher) popBatch(size int) (batch []*pendingTxn) {
 
 // commit sends a batch in one request and completes each transaction with its own
 // response. If etcd rejects the request, one of its transactions may be the reason, so each
-// is then sent alone. If the outcome is ambiguous, it is so for each transaction.
+// is then sent alone, unless etcd may have applied them. If the outcome is ambiguous, it is so for
+// each transaction.
 func (b *Batcher) commit(batch []*pendingTxn) {
 	if len(batch) == 1 {
 		batch[0].complete(batch[0].txn.SendDirect(b.ctx, b.client))
@@ -282,6 +289,8 @@ func (b *Batcher) commit(batch []*pendingTxn) {
 				nested.Succeeded = true
 			}
 			p.complete(nested, nil)
+		case etcd.MayHaveApplied(err):
+			p.complete(nil, fmt.Errorf("%w: %w", ErrBatchRejected, err))
 		case etcd.Classify(err) == etcd.Permanent:
 			p.complete(p.txn.SendDirect(b.ctx, b.client))
 		default:
