@@ -60,7 +60,7 @@ func readSettings(t *testing.T) settings {
 	}
 	s.keep = os.Getenv("RTMANAGER_CHAOS_KEEP") != ""
 	if s.layout != "" {
-		require.Contains(t, layouts, s.layout, "RTMANAGER_CHAOS_LAYOUT")
+		require.Contains(t, []string{external, embedded}, s.layout, "RTMANAGER_CHAOS_LAYOUT")
 	}
 	return s
 }
@@ -82,7 +82,7 @@ func TestChaos(t *testing.T) {
 	for number := 0; !isOver(number); {
 		layout, first := s.layout, number
 		if layout == "" {
-			layout = []string{"external", "embedded"}[number/runsPerCluster%2]
+			layout = []string{external, embedded}[number/runsPerCluster%2]
 		}
 		t.Run(fmt.Sprintf("%s from seed %d", layout, s.seed+uint64(number)), func(t *testing.T) {
 			env := newEnvironment(t, layout)

@@ -9,29 +9,63 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 
-	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/testkit/chaos"
 	"galaxy/rtmanager/internal/testkit/chaos/recording"
 	"galaxy/rtmanager/internal/testkit/chaos/traffic"
+	"galaxy/rtmanager/internal/testkit/operator"
 	"galaxy/rtmanager/internal/testkit/regions"
 )
 
-// layouts are the clusters that runs can be on.
-var layouts = map[string]func(t *testing.T) (*regions.Cluster, map[string]*regions.Daemon){
-	"external": func(t *testing.T) (*regions.Cluster, map[string]*regions.Daemon) {
-		cluster, daemons := regions.Start(t, near), map[string]*regions.Daemon{}
+// The layouts of a cluster: etcd members that are processes of their own, or members in the daemons.
+const (
+	external = "external"
+	embedded = "embedded"
+)
+
+// testCluster is a cluster with a daemon in each region.
+type testCluster struct {
+	*regions.Cluster
+
+	daemons map[string]*regions.Daemon // by region
+	layout  string
+	disk    *operator.Disk // of the member in AP; nil if it has none of its own
+}
+
+// Sizes of the external layout: small enough that both can be filled in a moment.
+const (
+	quotaBytes = 48 << 20
+	diskBytes  = 384 << 20
+)
+
+// noBrake lets daemons remove any number of containers and records: a run has few games, so the share of two
+// of them is large, and no operator releases the brake.
+var noBrake = []string{"--brake-share", "1"}
+
+func startCluster(t *testing.T, layout string) testCluster {
+	t.Helper()
+	c := testCluster{daemons: map[string]*regions.Daemon{}, layout: layout}
+	if layout == embedded {
+		c.Cluster = regions.StartEmbedded(t, near, noBrake...)
 		for _, region := range regions.Names() {
-			daemons[region] = cluster.StartDaemon(region, region+"-1")
+			c.daemons[region] = c.Daemon(region)
 		}
-		return cluster, daemons
-	},
-	"embedded": func(t *testing.T) (*regions.Cluster, map[string]*regions.Daemon) {
-		cluster, daemons := regions.StartEmbedded(t, near), map[string]*regions.Daemon{}
-		for _, region := range regions.Names() {
-			daemons[region] = cluster.Daemon(region)
-		}
-		return cluster, daemons
-	},
+		return c
+	}
+	options := []regions.MemberOption{regions.Quota(quotaBytes)}
+	dir := t.TempDir()
+	disk, err := operator.MountDisk(dir, diskBytes)
+	if err == nil {
+		t.Cleanup(func() { _ = disk.Unmount() })
+		c.disk = disk
+		options = append(options, regions.MemberIn(regions.AP, dir))
+	} else {
+		t.Logf("no disk is filled: %v", err)
+	}
+	c.Cluster = regions.Start(t, near, options...)
+	for _, region := range regions.Names() {
+		c.daemons[region] = c.StartDaemon(region, region+"-1", noBrake...)
+	}
+	return c
 }
 
 // near are delays as between the regions of one continent, so that a short run makes many calls.
@@ -40,16 +74,22 @@ var near = regions.RoundTrips{EUToUS: 8e6, EUToAP: 15e6, USToAP: 20e6}
 // newEnvironment starts a cluster of the layout, with a daemon in each region and a store in this process.
 func newEnvironment(t *testing.T, layout string) chaos.Environment {
 	t.Helper()
-	cluster, daemons := layouts[layout](t)
+	cluster := startCluster(t, layout)
 	env := chaos.Environment{
-		Layout: layout, Etcd: newClient(t, cluster.Endpoints()), Leader: cluster.Leader, Faults: faultsOf(t, cluster, daemons, layout),
-		Stores: []traffic.Store{openStore(t, cluster), openStore(t, cluster)},
+		Layout: layout, Etcd: newClient(t, cluster.Endpoints()), Leader: cluster.Leader, Faults: cluster.faults(newClient(t, cluster.Endpoints())),
+	}
+	stores := []*store{openStore(t, cluster.Endpoints()), openStore(t, cluster.Endpoints())}
+	for _, s := range stores {
+		env.Stores = append(env.Stores, s)
+	}
+	if layout == external {
+		env.Restore = cluster.restore(t.TempDir(), stores)
 	}
 	byNode := map[string]*regions.Daemon{}
 	for _, region := range regions.Names() {
-		d := traffic.Daemon{Region: region, Node: region + "-1", URL: daemons[region].StableClient().URL()}
+		d := traffic.Daemon{Region: region, Node: region + "-1", URL: cluster.daemons[region].StableClient().URL()}
 		env.Daemons = append(env.Daemons, d)
-		byNode[d.Name()] = daemons[region]
+		byNode[d.Name()] = cluster.daemons[region]
 	}
 	env.Containers = func(node string) []recording.Container {
 		alive := []recording.Container{}
@@ -59,18 +99,6 @@ func newEnvironment(t *testing.T, layout string) chaos.Environment {
 		return alive
 	}
 	return env
-}
-
-// openStore opens a store in this process, some of whose requests are lost.
-func openStore(t *testing.T, cluster *regions.Cluster) *etcdstore.Store {
-	t.Helper()
-	client := newClient(t, cluster.Endpoints())
-	faults := injectRequestFaults(client)
-	t.Cleanup(faults.late.Wait)
-	store, err := etcdstore.Open(t.Context(), client, etcdstore.Options{})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = store.Close() })
-	return store
 }
 
 func newClient(t *testing.T, endpoints []string) *clientv3.Client {

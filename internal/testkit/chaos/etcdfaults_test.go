@@ -5,15 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
 
 	"galaxy/rtmanager/internal/testkit/chaos"
+	"galaxy/rtmanager/internal/testkit/operator"
 	"galaxy/rtmanager/internal/testkit/regions"
 )
 
@@ -86,39 +87,58 @@ func revokeLease(ctx context.Context, client *clientv3.Client, rng *rand.Rand, f
 	return nil
 }
 
-// moveLeader makes the member of the region the leader of etcd. It fails while another fault prevents that.
-func moveLeader(ctx context.Context, client *clientv3.Client, cluster *regions.Cluster, region string) error {
-	ctx, cancel := context.WithTimeout(ctx, faultTimeout)
-	defer cancel()
-	target := cluster.Endpoints()[slices.Index(regions.Names(), region)]
-	status, err := client.Status(ctx, target)
-	if err != nil {
-		return err
-	}
-	member := status.Header.GetMemberId()
-	for _, endpoint := range cluster.Endpoints() {
-		status, err := client.Status(ctx, endpoint)
-		if err != nil || status.Leader != status.Header.GetMemberId() || status.Leader == member {
-			continue
+// junkKey is outside of the keys of the store.
+const junkKey = "/chaos/junk"
+
+// quotaFault writes until etcd is read-only because its space is used up, and repairs that as an operator
+// does.
+func quotaFault(client *clientv3.Client, cluster *regions.Cluster) chaos.Fault {
+	return chaos.Fault{Kind: "quota reached", Target: "cluster", MaxDuration: 4 * time.Second, Inject: func(ctx context.Context, _ *rand.Rand) (func(context.Context) error, string, error) {
+		ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
+		defer cancel()
+		var err error
+		for junk := strings.Repeat("x", 1<<20); err == nil; {
+			_, err = client.Put(ctx, junkKey, junk)
 		}
-		leader, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, Logger: zap.NewNop()})
-		if err != nil {
+		if errors.Is(err, rpctypes.ErrNoSpace) {
+			err = nil
+		}
+		return func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
+			defer cancel()
+			_, err := client.Delete(ctx, junkKey)
+			return errors.Join(err, operator.RepairSpace(ctx, cluster))
+		}, "", err
+	}}
+}
+
+// diskFault fills the disk of a member, which ends, and starts it when it has space.
+func diskFault(region string, disk *operator.Disk, cluster *regions.Cluster) chaos.Fault {
+	return chaos.Fault{Kind: "disk full", Target: region, MaxDuration: 4 * time.Second, Inject: func(context.Context, *rand.Rand) (func(context.Context) error, string, error) {
+		return func(context.Context) error {
+			err := disk.Free()
+			if cluster.SignalMember(region, syscall.Signal(0)) != nil { // it has ended
+				err = errors.Join(err, cluster.LaunchMember(region))
+			}
 			return err
-		}
-		_, err = leader.MoveLeader(ctx, member)
-		return errors.Join(err, leader.Close())
-	}
-	return nil
+		}, "", disk.Fill()
+	}}
 }
 
 // containerFaults returns the faults of the games of a daemon.
 func containerFaults(region string, daemon *regions.Daemon) []chaos.Fault {
-	return []chaos.Fault{{Kind: "game killed", Target: region, MaxDuration: time.Second, Inject: func(_ context.Context, rng *rand.Rand) (func(context.Context) error, string, error) {
-		alive := daemon.Containers()
-		if len(alive) == 0 {
-			return nil, "no game", nil
+	ofAny := func(do func(regions.Container) error) func(context.Context, *rand.Rand) (string, error) {
+		return func(_ context.Context, rng *rand.Rand) (string, error) {
+			alive := daemon.Containers()
+			if len(alive) == 0 {
+				return "no game", nil
+			}
+			chosen := alive[rng.IntN(len(alive))]
+			return chosen.Game, do(chosen)
 		}
-		killed := alive[rng.IntN(len(alive))]
-		return nil, killed.Game, syscall.Kill(killed.PID, syscall.SIGKILL)
-	}}}
+	}
+	return []chaos.Fault{
+		operatorFault("game killed", region, ofAny(operator.KillGame)),
+		operatorFault("container removed by hand", region, ofAny(func(c regions.Container) error { return operator.RemoveContainer(daemon, c, true) })),
+	}
 }

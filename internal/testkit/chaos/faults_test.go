@@ -2,39 +2,104 @@ package chaos_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
-	"testing"
+	"path/filepath"
+	"slices"
 	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/testkit/chaos"
 	"galaxy/rtmanager/internal/testkit/network"
+	"galaxy/rtmanager/internal/testkit/operator"
 	"galaxy/rtmanager/internal/testkit/regions"
 )
 
-// faultsOf returns the faults of a cluster. They are injected and repaired by the goroutine of the test.
-func faultsOf(t *testing.T, cluster *regions.Cluster, daemons map[string]*regions.Daemon, layout string) []chaos.Fault {
-	t.Helper()
-	client := newClient(t, cluster.Endpoints())
-	faults := etcdFaults(client, cluster)
-	faults = append(faults, networkFaults(cluster.Network)...)
+// faults returns the faults of the cluster. They are injected and repaired by the goroutine of the test.
+func (c testCluster) faults(client *clientv3.Client) []chaos.Fault {
+	faults := slices.Concat(etcdFaults(client, c.Cluster), networkFaults(c.Network))
+	faults = append(faults, operatorFault("daemons restarted one by one", "cluster", func(ctx context.Context, _ *rand.Rand) (string, error) {
+		return "", operator.RestartDaemons(ctx, "", slices.Collect(maps.Values(c.daemons))...)
+	}))
+	if c.layout == external {
+		faults = append(faults, quotaFault(client, c.Cluster), operatorFault("members restarted one by one", "cluster", func(ctx context.Context, _ *rand.Rand) (string, error) {
+			return "", operator.RestartMembers(ctx, c.Cluster)
+		}))
+	}
+	if c.disk != nil {
+		faults = append(faults, diskFault(regions.AP, c.disk, c.Cluster))
+	}
 	for _, region := range regions.Names() {
-		faults = append(faults,
-			simpleFault("member frozen", region, 5*time.Second, func() { cluster.SuspendMember(region) }, func() { cluster.ResumeMember(region) }),
-			chaos.Fault{Kind: "leader moved", Target: region, MaxDuration: time.Second, Inject: func(ctx context.Context, _ *rand.Rand) (func(context.Context) error, string, error) {
-				return nil, "", moveLeader(ctx, client, cluster, region)
-			}},
-			simpleFault("daemon killed", region, 4*time.Second, daemons[region].Kill, daemons[region].Start),
-		)
-		if layout == "external" { // otherwise the member is in the daemon
-			faults = append(faults,
-				simpleFault("member killed", region, 4*time.Second, func() { cluster.KillMember(region) }, func() { cluster.RestartMember(region) }),
-				simpleFault("daemon frozen", region, 5*time.Second, daemons[region].Suspend, daemons[region].Resume),
-			)
-		}
-		faults = append(faults, containerFaults(region, daemons[region])...)
+		faults = append(faults, c.regionFaults(region)...)
 	}
 	return faults
+}
+
+// regionFaults returns the faults of the processes of a region.
+func (c testCluster) regionFaults(region string) []chaos.Fault {
+	daemon := c.daemons[region]
+	faults := []chaos.Fault{
+		simpleFault("member frozen", region, 5*time.Second, func() { c.SuspendMember(region) }, func() { c.ResumeMember(region) }),
+		simpleFault("daemon killed", region, 4*time.Second, daemon.Kill, daemon.Start),
+		operatorFault("leader moved", region, func(ctx context.Context, _ *rand.Rand) (string, error) { return "", c.TransferLeader(ctx, region) }),
+		operatorFault("session revoked", region, func(ctx context.Context, _ *rand.Rand) (string, error) {
+			return "", operator.RevokeSession(ctx, c.Cluster, daemon)
+		}),
+	}
+	if c.layout == external { // otherwise the member is in the daemon
+		faults = append(faults,
+			simpleFault("member killed", region, 4*time.Second, func() { c.KillMember(region) }, func() { c.RestartMember(region) }),
+			simpleFault("daemon frozen", region, 5*time.Second, daemon.Suspend, daemon.Resume),
+			operatorFault("member replaced", region, func(ctx context.Context, _ *rand.Rand) (string, error) {
+				return "", errors.Join(c.ReplaceMember(ctx, region), operator.AwaitMember(ctx, c.Cluster, region))
+			}),
+		)
+	}
+	return append(faults, containerFaults(region, daemon)...)
+}
+
+// restore returns the function that saves a backup and restores it; see chaos.Environment.
+func (c testCluster) restore(dir string, stores []*store) func(context.Context) (func(context.Context, func()) error, error) {
+	number := 0
+	return func(ctx context.Context) (func(context.Context, func()) error, error) {
+		number++
+		file := filepath.Join(dir, fmt.Sprintf("backup-%d", number))
+		ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
+		defer cancel()
+		err := operator.Backup(ctx, c.Cluster, file)
+		return func(ctx context.Context, stopped func()) error {
+			ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
+			defer cancel()
+			for _, region := range regions.Names() {
+				c.daemons[region].Kill()
+			}
+			stopped()
+			err := operator.Restore(ctx, c.Cluster, file, filepath.Join(dir, fmt.Sprintf("restored-%d", number)))
+			for _, region := range regions.Names() {
+				err = errors.Join(err, c.daemons[region].Launch())
+			}
+			for _, s := range stores {
+				err = errors.Join(err, s.restart(ctx))
+			}
+			return err
+		}, err
+	}
+}
+
+// operatorTimeout bounds what an operator does to a cluster, such as a restart of all its members.
+const operatorTimeout = time.Minute
+
+// operatorFault returns a fault that is over when do returns.
+func operatorFault(kind, target string, do func(ctx context.Context, rng *rand.Rand) (detail string, err error)) chaos.Fault {
+	return chaos.Fault{Kind: kind, Target: target, MaxDuration: time.Second, Inject: func(ctx context.Context, rng *rand.Rand) (func(context.Context) error, string, error) {
+		ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
+		defer cancel()
+		detail, err := do(ctx, rng)
+		return nil, detail, err
+	}}
 }
 
 func simpleFault(kind, target string, longest time.Duration, begin, end func()) chaos.Fault {

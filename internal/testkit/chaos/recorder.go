@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/testkit/chaos/recording"
@@ -18,6 +19,8 @@ type recorder struct {
 	record *recording.Writer
 	cancel context.CancelFunc
 	done   sync.WaitGroup
+	// history counts the restores of backups; it changes only while nothing is recorded.
+	history int
 
 	mu       sync.Mutex
 	position int64 // the revision up to which all changes are recorded
@@ -31,20 +34,47 @@ func startRecorder(ctx context.Context, env Environment, record *recording.Write
 	if env.Etcd == nil {
 		return &recorder{cancel: func() {}}, nil
 	}
-	key, keys := keysOf(env.Prefix)
-	resp, err := env.Etcd.Get(ctx, key, keys)
+	r := &recorder{client: env.Etcd, prefix: env.Prefix, record: record, changed: make(chan struct{})}
+	return r, r.start(ctx)
+}
+
+// start records the keys that exist, and from then on every change.
+func (r *recorder) start(ctx context.Context) error {
+	key, keys := keysOf(r.prefix)
+	resp, err := r.client.Get(ctx, key, keys)
 	if err != nil {
-		return nil, fmt.Errorf("read the keys of etcd: %w", err)
+		return fmt.Errorf("read the keys of etcd: %w", err)
 	}
 	for _, kv := range resp.Kvs {
-		record.Change(recording.Change{
-			Revision: kv.ModRevision, At: record.Now(), Key: string(kv.Key), Value: string(kv.Value), Created: kv.CreateRevision, Version: kv.Version, Lease: kv.Lease, Initial: true,
+		r.record.Change(recording.Change{
+			Revision: kv.ModRevision, At: r.record.Now(), Key: string(kv.Key), Value: valueOf(kv), Created: kv.CreateRevision, Version: kv.Version, Lease: kv.Lease,
+			Initial: true, History: r.history,
 		})
 	}
-	watchCtx, cancel := context.WithCancel(context.Background())
-	r := &recorder{client: env.Etcd, prefix: env.Prefix, record: record, cancel: cancel, position: resp.Header.Revision, changed: make(chan struct{})}
+	r.position = resp.Header.Revision
+	watchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	r.cancel = cancel
 	r.done.Go(func() { r.run(watchCtx) })
-	return r, nil
+	return nil
+}
+
+// startHistory continues after stop with the keys of an etcd whose history was replaced.
+func (r *recorder) startHistory(ctx context.Context) error {
+	r.history++
+	ctx, cancel := context.WithTimeout(ctx, finalTimeout)
+	defer cancel()
+	return r.start(ctx)
+}
+
+// maxValue is more than any value of the store has. Faults that fill etcd write longer ones.
+const maxValue = 64 << 10
+
+// valueOf returns the value of a key, empty for one that is not of the store.
+func valueOf(kv *mvccpb.KeyValue) string {
+	if len(kv.Value) > maxValue {
+		return ""
+	}
+	return string(kv.Value)
 }
 
 // keysOf returns the first key of a prefix and the option that selects all its keys.
@@ -90,7 +120,7 @@ func (r *recorder) add(events []*clientv3.Event) {
 	for _, e := range events {
 		r.record.Change(recording.Change{
 			Revision: e.Kv.ModRevision, At: at, Key: string(e.Kv.Key), Deleted: e.Type == clientv3.EventTypeDelete,
-			Value: string(e.Kv.Value), Created: e.Kv.CreateRevision, Version: e.Kv.Version, Lease: e.Kv.Lease,
+			Value: valueOf(e.Kv), Created: e.Kv.CreateRevision, Version: e.Kv.Version, Lease: e.Kv.Lease, History: r.history,
 		})
 	}
 	r.setPosition(events[len(events)-1].Kv.ModRevision)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,6 +42,9 @@ type Environment struct {
 	Containers func(node string) []recording.Container
 	// Leader returns the member that leads etcd, empty if that is not known.
 	Leader func() string
+	// Restore, if not nil, saves a backup and returns a function that restores it: it stops the cluster, calls
+	// stopped, and starts the cluster from the backup. It is a fault too.
+	Restore func(ctx context.Context) (restore func(ctx context.Context, stopped func()) error, err error)
 }
 
 // Config configures a run.
@@ -83,6 +87,9 @@ func Execute(ctx context.Context, env Environment, cfg Config) error {
 	trafficConfig.Etcd = env.Etcd
 	clients := traffic.Start(ctx, record, trafficConfig)
 
+	if env.Restore != nil && changes != nil {
+		env.Faults = append(slices.Clone(env.Faults), restoreFault(env.Restore, changes))
+	}
 	injectFaults(untilEnd, env, cfg, record)
 	run := recording.Run{
 		Seed: cfg.Seed, Layout: env.Layout, Version: env.Version, Prefix: env.Prefix, NoChanges: env.Etcd == nil, Planted: cfg.Planted, Started: started.UTC().Format(time.RFC3339), Duration: record.Now(), Stable: record.Now(), Games: clients.Games(),
@@ -154,6 +161,20 @@ func injectFaults(ctx context.Context, env Environment, cfg Config, record *reco
 		wait(2 * time.Second)
 	}
 	sleep(time.Until(deadline)) // without faults
+}
+
+// restoreFault returns the fault that an operator restores a backup. What was written after the backup is
+// lost, so the changes of etcd from then on are another history.
+func restoreFault(save func(context.Context) (func(context.Context, func()) error, error), changes *recorder) Fault {
+	return Fault{Kind: "backup restored", Target: "cluster", MaxDuration: 4 * time.Second, Inject: func(ctx context.Context, _ *rand.Rand) (func(context.Context) error, string, error) {
+		restore, err := save(ctx)
+		if err != nil {
+			return nil, "", err
+		}
+		return func(ctx context.Context) error {
+			return errors.Join(restore(ctx, changes.stop), changes.startHistory(ctx))
+		}, "", nil
+	}}
 }
 
 // inject injects a fault and returns what repairs and records it.
