@@ -65,9 +65,9 @@ func (in Intent) hasAwaitedHealth(record runtime.RuntimeRecord) bool {
 		// It may have kept a game that ran before. A node that ran only the last attempt has another clock
 		// than the one that accepted the operation, and the game ran on no node before.
 		return len(latest.Attempts) > 0 || !record.StartedAt.Before(latest.StartedAt) && !record.HealthSince.Before(latest.StartedAt)
-	case KindMove, KindReschedule: // another node, with another clock, accepted it; both end with a new container
+	case KindMove: // another node, with another clock, accepted it; it ends with a new container
 		return true
-	default:
+	default: // a reschedule ends without a health check: see lifecycle
 		return false
 	}
 }

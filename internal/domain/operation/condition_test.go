@@ -22,19 +22,19 @@ func TestGameIsHealthyWhenItsStartHasAwaitedThat(t *testing.T) {
 		healthSince time.Duration
 		expected    runtime.Health
 	}{
-		"start":                          {operation.Outcome{Kind: operation.KindStart}, second, second, runtime.HealthHealthy},
-		"restart":                        {operation.Outcome{Kind: operation.KindRestart}, second, second, runtime.HealthHealthy},
-		"patch":                          {operation.Outcome{Kind: operation.KindPatch}, second, second, runtime.HealthHealthy},
-		"patch that keeps the game":      {operation.Outcome{Kind: operation.KindPatch}, -second, -second, runtime.HealthUnknown},
-		"move":                           {operation.Outcome{Kind: operation.KindMove}, second, second, runtime.HealthHealthy},
-		"move to a slow clock":           {operation.Outcome{Kind: operation.KindMove}, -time.Hour, -time.Hour, runtime.HealthHealthy},
-		"reschedule":                     {operation.Outcome{Kind: operation.KindReschedule}, second, second, runtime.HealthHealthy},
-		"start on a second node":         {operation.Outcome{Kind: operation.KindStart, Attempts: make([]operation.Attempt, 1)}, -time.Hour, -time.Hour, runtime.HealthHealthy},
-		"failed move":                    {operation.Outcome{Kind: operation.KindMove, Failure: &operation.Failure{}}, second, second, runtime.HealthUnknown},
-		"stop":                           {operation.Outcome{Kind: operation.KindStop}, -second, -second, runtime.HealthUnknown},
-		"later start after a move":       {operation.Outcome{Kind: operation.KindMove}, time.Minute, time.Minute, runtime.HealthUnknown},
-		"engine away after a move":       {operation.Outcome{Kind: operation.KindMove}, second, time.Minute, runtime.HealthUnknown},
-		"engine away after a reschedule": {operation.Outcome{Kind: operation.KindReschedule}, second, time.Minute, runtime.HealthUnknown},
+		"start":                            {operation.Outcome{Kind: operation.KindStart}, second, second, runtime.HealthHealthy},
+		"restart":                          {operation.Outcome{Kind: operation.KindRestart}, second, second, runtime.HealthHealthy},
+		"patch":                            {operation.Outcome{Kind: operation.KindPatch}, second, second, runtime.HealthHealthy},
+		"patch that keeps the game":        {operation.Outcome{Kind: operation.KindPatch}, -second, -second, runtime.HealthUnknown},
+		"move":                             {operation.Outcome{Kind: operation.KindMove}, second, second, runtime.HealthHealthy},
+		"move to a slow clock":             {operation.Outcome{Kind: operation.KindMove}, -time.Hour, -time.Hour, runtime.HealthHealthy},
+		"reschedule, which checks nothing": {operation.Outcome{Kind: operation.KindReschedule}, second, second, runtime.HealthUnknown},
+		"start on a second node":           {operation.Outcome{Kind: operation.KindStart, Attempts: make([]operation.Attempt, 1)}, -time.Hour, -time.Hour, runtime.HealthHealthy},
+		"failed move":                      {operation.Outcome{Kind: operation.KindMove, Failure: &operation.Failure{}}, second, second, runtime.HealthUnknown},
+		"stop":                             {operation.Outcome{Kind: operation.KindStop}, -second, -second, runtime.HealthUnknown},
+		"later start after a move":         {operation.Outcome{Kind: operation.KindMove}, time.Minute, time.Minute, runtime.HealthUnknown},
+		"engine away after a move":         {operation.Outcome{Kind: operation.KindMove}, second, time.Minute, runtime.HealthUnknown},
+		"engine away after a reschedule":   {operation.Outcome{Kind: operation.KindReschedule}, second, time.Minute, runtime.HealthUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
