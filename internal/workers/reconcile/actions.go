@@ -28,7 +28,7 @@ func (w *Worker) remediateUnlessBraked(ctx context.Context, f drift.Finding) (do
 // takes the next game.
 func (w *Worker) remediate(ctx context.Context, f drift.Finding) (done bool, err error) {
 	actionCtx := ctx
-	if w.queueFor(f.Action) == w.starts {
+	if f.Action == drift.ActionRestart || f.Action == drift.ActionCompleteOperation {
 		var cancel context.CancelFunc
 		actionCtx, cancel = context.WithTimeout(ctx, w.cfg.StartWait)
 		defer cancel()
@@ -90,16 +90,29 @@ func remainingDelay(o drift.Observation, f drift.Finding, duration time.Duration
 	}
 }
 
-// queueFor returns the queue of a slow action, nil for an action that is a single write.
-func (w *Worker) queueFor(action drift.Action) workQueue {
-	switch action {
-	case drift.ActionRestart, drift.ActionCompleteOperation:
+// queueFor returns the queue of the finding's slow action, nil for an action that is a single write.
+func (w *Worker) queueFor(o drift.Observation, f drift.Finding) workQueue {
+	switch f.Action {
+	case drift.ActionCompleteOperation:
+		if isHandedOver(o) {
+			return w.handovers
+		}
+		return w.starts
+	case drift.ActionRestart:
 		return w.starts
 	case drift.ActionRemoveContainer:
 		return w.removals
 	default:
 		return nil
 	}
+}
+
+// isHandedOver reports whether this node has a move that another node handed over to it. The game is down, or soon
+// will be, until this node completes its part. So it must not wait for start workers, which pull images and
+// wait for the health of other games. The node that requested the move limits how many there are.
+func isHandedOver(o drift.Observation) bool {
+	op := o.Intent.Current
+	return op != nil && op.Kind == operation.KindMove && op.SourceStopping && !isOnOtherNode(o)
 }
 
 // newSlowHandler returns the handler of a queue of slow actions. It observes the game once
@@ -117,7 +130,7 @@ func (w *Worker) newSlowHandler(queue workQueue) handler {
 		w.recheckHealth(ctx, &o)
 		var faults []error
 		for _, f := range w.tracker.Record(gameID, w.detect(o), o.Now) {
-			if f.BlockedBy != "" || w.queueFor(f.Action) != queue || w.stabilizationDelay(o, f) > 0 {
+			if f.BlockedBy != "" || w.queueFor(o, f) != queue || w.stabilizationDelay(o, f) > 0 {
 				continue
 			}
 			done, err := w.remediateUnlessBraked(ctx, f)

@@ -14,8 +14,9 @@
 // lost: Pass observes everything that concerns the node, and enqueues each game with a
 // finding.
 //
-// Actions that can take long have queues and workers of their own (starts, removals), so
-// that they delay neither observations nor each other. Three guards delay or block an
+// Actions that can take long have queues and workers of their own (starts, handovers,
+// removals), so that they delay neither observations nor each other: handovers has the moves
+// that another node handed over. Three guards delay or block an
 // action:
 //   - the stabilization delay: a finding must be observed for some time first;
 //   - the brake, a circuit breaker for removals: if too many games would lose their record

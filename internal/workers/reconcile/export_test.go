@@ -16,7 +16,7 @@ func (w *Worker) PassAndHandle(ctx context.Context) error {
 	for _, stage := range []struct {
 		queue  workQueue
 		handle handler
-	}{{w.queue, w.reconcileGame}, {w.removals, w.newSlowHandler(w.removals)}, {w.starts, w.newSlowHandler(w.starts)}} {
+	}{{w.queue, w.reconcileGame}, {w.removals, w.newSlowHandler(w.removals)}, {w.starts, w.newSlowHandler(w.starts)}, {w.handovers, w.newSlowHandler(w.handovers)}} {
 		for stage.queue.Len() > 0 {
 			gameID, _ := stage.queue.Get()
 			if _, err := stage.handle(ctx, gameID); err != nil {

@@ -77,7 +77,7 @@ func isOnOtherNode(o drift.Observation) bool {
 func (w *Worker) observeForAction(ctx context.Context, gameID string, queue workQueue) (drift.Observation, error) {
 	o, isKnown := w.observeLocal(ctx, gameID)
 	if isKnown && !o.OperationActive && o.EngineError == nil && w.addWriter(ctx, &o) == nil {
-		isPending := func(f drift.Finding) bool { return w.queueFor(f.Action) == queue }
+		isPending := func(f drift.Finding) bool { return w.queueFor(o, f) == queue }
 		if slices.ContainsFunc(w.detect(o), isPending) {
 			return o, nil
 		}

@@ -120,7 +120,7 @@ func (w *Worker) handleFinding(ctx context.Context, o drift.Observation, f drift
 	if delay, err := w.guardEmptyEngine(ctx, o, f); delay > 0 || err != nil {
 		return delay, err
 	}
-	if slowQueue := w.queueFor(f.Action); slowQueue != nil {
+	if slowQueue := w.queueFor(o, f); slowQueue != nil {
 		if slowQueue.NumRequeues(f.GameID) == 0 { // otherwise the next attempt waits for its backoff
 			slowQueue.Add(f.GameID)
 		}

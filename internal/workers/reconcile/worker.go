@@ -87,8 +87,8 @@ type Config struct {
 	// each.
 	Starters, Removers int
 	// StartWait is how long a start worker waits for one game before it takes the next.
-	// The start continues in the background, at most MaxBackgroundStarts at a time.
-	// Default 5 s and 16.
+	// The start continues in the background, at most MaxBackgroundStarts at a time. The same
+	// number of workers completes moves that were handed over. Default 5 s and 16.
 	StartWait           time.Duration
 	MaxBackgroundStarts int
 	// AdoptAfter is how long, and AdoptObservations how often, a container without a
@@ -140,8 +140,8 @@ type Worker struct {
 	brake   *brake
 	absence engineAbsence
 
-	// starts and removals are the queues of slow actions.
-	starts, removals workQueue
+	// starts, handovers and removals are the queues of slow actions.
+	starts, handovers, removals workQueue
 
 	mu               sync.Mutex
 	backgroundStarts map[string]bool // games whose start has exceeded StartWait; guarded by mu
@@ -163,7 +163,7 @@ func New(deps Dependencies, cfg Config) (*Worker, error) {
 	cfg = cfg.withDefaults()
 	return &Worker{
 		deps: deps, cfg: cfg, log: cfg.Logger, queue: deps.Queue.games, tracker: drift.NewTracker(), brake: newBrake(cfg),
-		starts: newWorkQueue(), removals: newWorkQueue(), backgroundStarts: map[string]bool{},
+		starts: newWorkQueue(), handovers: newWorkQueue(), removals: newWorkQueue(), backgroundStarts: map[string]bool{},
 		absentAsDesired: map[string]int64{}, writers: map[string]recordWriter{},
 	}, nil
 }
@@ -177,6 +177,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	for range w.cfg.Starters {
 		wg.Go(func() { w.processQueue(ctx, w.starts, w.newSlowHandler(w.starts)) })
+	}
+	for range w.cfg.MaxBackgroundStarts {
+		wg.Go(func() { w.processQueue(ctx, w.handovers, w.newSlowHandler(w.handovers)) })
 	}
 	for range w.cfg.Removers {
 		wg.Go(func() { w.processQueue(ctx, w.removals, w.newSlowHandler(w.removals)) })
@@ -196,6 +199,7 @@ func (w *Worker) Run(ctx context.Context) error {
 func (w *Worker) Close() {
 	w.queue.ShutDown()
 	w.starts.ShutDown()
+	w.handovers.ShutDown()
 	w.removals.ShutDown()
 }
 
