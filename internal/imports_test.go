@@ -93,7 +93,7 @@ var allowed = map[string][]string{
 	"adapters/httpserver":                       {"domain/", "ports", "api", "labelselector", "adapters/httpserver/"},
 	"adapters/httpserver/peer":                  {"domain/", "ports", "api", "daemonhttp"},
 	"adapters/httpserver/internal/eventdetails": {"domain/", "ports"},
-	"adapters/httpserver/internal/listcache":    {"domain/", "ports"},
+	"adapters/httpserver/internal/listcache":    {"adapters/httpserver/internal/etag", "domain/", "ports"},
 	"adapters/httpserver/internal/execstream":   {"domain/", "api", "adapters/httpserver/internal/problem"},
 	"adapters/httpserver/internal/callers":      {"domain/", "api", "adapters/httpserver/internal/problem"},
 	"adapters/httpserver/internal/connlimit":    {"api", "adapters/httpserver/internal/problem"},

@@ -25,6 +25,7 @@
 // Handlers:
 //
 //	runtimes.go    list, get, history
+//	list_etag.go   ETags of lists
 //	shared_lists.go  lists whose records are encoded once for all callers
 //	put.go         PUT of a record, with its conditional headers
 //	set_status.go  one transition

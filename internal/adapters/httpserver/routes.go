@@ -36,7 +36,7 @@ func runtimeRoutes() []Route {
 	return []Route{
 		withHandler(Route{
 			Method: http.MethodGet, Path: "/v1/runtimes", ID: "list-runtimes", Tag: tag,
-			Summary: "List records, in pages of one revision", Responses: jsonResponse[api.Page]("One page"),
+			Summary: "List records, in pages of one revision", Responses: listResponses(), Description: listDescription,
 			Codes: codes(storeCodes(), []api.Code{api.CodeCompacted, api.CodeForeignRevision, api.CodePartial}),
 		}, (*Server).listRuntimes),
 		withHandler(Route{

@@ -32,6 +32,7 @@ type listInput struct {
 	Revision    int64       `query:"revision" minimum:"0" doc:"The revision of the list; 0 or absent is the current one"`
 	Stores      storeScope  `query:"stores" enum:"own,all" default:"own" doc:"The stores whose records are listed: the daemon's own, or also those that it federates, each at a revision of its own"`
 	Partial     bool        `query:"allow_partial" doc:"Of a list of all stores: return the parts of the stores that respond, and name the others in stores; without it a missing part is a problem with the code partial"`
+	IfNoneMatch string      `header:"If-None-Match" list:"true" doc:"Returns 304 if the list still has one of these ETags. Not for a list of all stores"`
 }
 
 // storeScope selects the stores of a list.
@@ -51,12 +52,15 @@ func (s *Server) listRuntimes(w http.ResponseWriter, r *http.Request, in *listIn
 	if err != nil {
 		return err
 	}
-	if isServed, err := s.listShared(w, r, query); isServed || err != nil {
+	if isServed, err := s.listShared(w, r, query, in.IfNoneMatch); isServed || err != nil {
 		return err
 	}
 	body, err := s.listPage(r.Context(), query)
 	if err != nil {
 		return err
+	}
+	if s.isListUnchanged(w, newListVersion(query, body), in.IfNoneMatch) {
+		return nil
 	}
 	return writeJSON(w, http.StatusOK, body)
 }

@@ -11,7 +11,7 @@ import (
 
 // listShared responds with a page whose items are encoded once for all callers. It returns false, and
 // has written nothing, if the store does not have the records of the query in memory.
-func (s *Server) listShared(w http.ResponseWriter, r *http.Request, query ports.PageQuery) (isServed bool, err error) {
+func (s *Server) listShared(w http.ResponseWriter, r *http.Request, query ports.PageQuery, ifNoneMatch string) (isServed bool, err error) {
 	snapshots, ok := s.store.(ports.SnapshotReader)
 	if !ok {
 		return false, nil
@@ -27,7 +27,11 @@ func (s *Server) listShared(w http.ResponseWriter, r *http.Request, query ports.
 	if page.Next != "" {
 		snapshot.Retain()
 	}
-	document := api.Encode(s.pageBody(r.Context(), query, ports.Page{Revision: snapshot.Revision(), Next: page.Next, Corrupt: page.Corrupt}))
+	around := s.pageBody(r.Context(), query, ports.Page{Revision: snapshot.Revision(), Next: page.Next, Corrupt: page.Corrupt})
+	if s.isListUnchanged(w, listVersion{query, around, page.Revision, page.Versions}, ifNoneMatch) {
+		return true, nil
+	}
+	document := api.Encode(around)
 	body, err := page.Body(document)
 	if err != nil {
 		return false, err

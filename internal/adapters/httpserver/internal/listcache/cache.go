@@ -36,6 +36,8 @@ type Cache struct {
 // generation is the pages of the snapshots with the same records.
 type generation struct {
 	contents any
+	// revision is that of the first snapshot with the records. No other records have it.
+	revision int64
 	pages    map[pageKey]*pageEntry
 }
 
@@ -78,22 +80,21 @@ func (c *Cache) Stats() Stats {
 // RecordSnapshot.Page, and that of a record that cannot be encoded.
 func (c *Cache) Page(snapshot ports.RecordSnapshot, query ports.PageQuery) (*Page, error) {
 	if query.Visible != nil { // which differs between callers
-		return c.buildPage(snapshot, query)
+		return c.buildPage(snapshot, query, snapshot.Revision())
 	}
 	key, err := queryKey(&query)
 	if err != nil {
 		return nil, err
 	}
-	contents := snapshot.Contents()
 	c.mu.Lock()
-	generation := c.useGeneration(contents)
+	generation := c.useGeneration(snapshot)
 	entry := generation.pages[key]
 	if entry == nil {
 		entry = new(pageEntry)
 		entry.build = sync.OnceValues(func() (*Page, error) {
 			isComplete := false
 			defer c.dropUnless(&isComplete, func() { c.dropEntry(generation, key, entry) })
-			page, err := c.buildPage(snapshot, query)
+			page, err := c.buildPage(snapshot, query, generation.revision)
 			isComplete = true
 			return page, err
 		})
@@ -144,9 +145,10 @@ func queryKey(query *ports.PageQuery) (pageKey, error) {
 	return sha256.Sum256(fmt.Appendf(key, " %q %s %d %q", query.Labels.String(), query.Order, query.Limit, query.After)), err
 }
 
-// useGeneration returns the pages of the contents, which become the most recently used ones. mu must be
-// held.
-func (c *Cache) useGeneration(contents any) *generation {
+// useGeneration returns the pages of the snapshot's contents, which become the most recently used ones. mu
+// must be held.
+func (c *Cache) useGeneration(snapshot ports.RecordSnapshot) *generation {
+	contents := snapshot.Contents()
 	last := len(c.generations) - 1
 	for i, g := range c.generations {
 		if g.contents == contents {
@@ -158,7 +160,7 @@ func (c *Cache) useGeneration(contents any) *generation {
 	if len(c.generations) == maxGenerations {
 		c.dropGeneration(0)
 	}
-	g := &generation{contents: contents, pages: map[pageKey]*pageEntry{}}
+	g := &generation{contents: contents, revision: snapshot.Revision(), pages: map[pageKey]*pageEntry{}}
 	c.generations = append(c.generations, g)
 	return g
 }

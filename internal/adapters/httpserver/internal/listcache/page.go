@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"sync"
 
+	"galaxy/rtmanager/internal/adapters/httpserver/internal/etag"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
 )
@@ -14,6 +15,10 @@ type Page struct {
 	// Next and Corrupt are those of ports.SharedPage.
 	Next    string
 	Corrupt []*runtime.CorruptError
+	// Revision is one at which the store had the same records as at that of the snapshot.
+	Revision int64
+	// Versions is the hash of the versions of the items.
+	Versions etag.Versions
 
 	items     [][]byte // the JSON of the items, in parts
 	itemBytes int
@@ -24,8 +29,9 @@ type Page struct {
 	compress func() *compressedPage
 }
 
-// buildPage reads a page and encodes the records that are not encoded yet.
-func (c *Cache) buildPage(snapshot ports.RecordSnapshot, query ports.PageQuery) (*Page, error) {
+// buildPage reads a page and encodes the records that are not encoded yet. The store has the same records at
+// the revision.
+func (c *Cache) buildPage(snapshot ports.RecordSnapshot, query ports.PageQuery, revision int64) (*Page, error) {
 	shared, err := snapshot.Page(query)
 	if err != nil {
 		return nil, err
@@ -34,15 +40,18 @@ func (c *Cache) buildPage(snapshot ports.RecordSnapshot, query ports.PageQuery) 
 	if err != nil {
 		return nil, err
 	}
-	page := &Page{Next: shared.Next, Corrupt: shared.Corrupt, batches: batches}
+	page := &Page{Next: shared.Next, Corrupt: shared.Corrupt, Revision: revision, batches: batches}
 	page.items, page.itemBytes = textOf(positions)
 	page.revisions = make([]byte, 0, len(shared.Records)*8)
+	var versions etag.VersionHash
 	for i, record := range shared.Records {
+		versions.Add(record.Record.GameID, record.Revision)
 		if i > 0 {
 			page.revisions = append(page.revisions, ',')
 		}
 		page.revisions = strconv.AppendInt(page.revisions, record.Revision, 10)
 	}
+	page.Versions = versions.Sum()
 	page.compress = sync.OnceValue(func() *compressedPage { return c.compressPage(page, shared.Records, positions) })
 	return page, nil
 }
