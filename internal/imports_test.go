@@ -189,7 +189,7 @@ var allowed = map[string][]string{
 	"testkit/regions":         {"testkit/network", "testkit/tcptest"},
 	"testkit/operator":        {"testkit/regions"},
 	"testkit/chaos/recording": {},
-	"testkit/chaos/traffic":   {"domain/", "ports", "testkit/chaos/recording"},
+	"testkit/chaos/traffic":   {"domain/", "ports", "wait", "testkit/chaos/recording"},
 	"testkit/chaos":           {"domain/", "ports", "planted", "testkit/operator", "testkit/network", "testkit/chaos/", "testkit/regions", "testkit/faultkv", "adapters/etcdstore", "wait"},
 	"testkit/nodetest":        {"domain/", "ports", "adapters/", "services/", "workers/", "testkit/"},
 	"testkit/chaos/report":    {"testkit/chaos/recording", "testkit/chaos/check"},

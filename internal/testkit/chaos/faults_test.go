@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -42,8 +43,8 @@ func (c testCluster) faults(client *clientv3.Client) []chaos.Fault {
 func (c testCluster) regionFaults(region string) []chaos.Fault {
 	daemon := c.daemons[region]
 	faults := []chaos.Fault{
-		simpleFault("member frozen", region, 5*time.Second, func() { c.SuspendMember(region) }, func() { c.ResumeMember(region) }),
-		simpleFault("daemon killed", region, 4*time.Second, daemon.Kill, daemon.Start),
+		simpleFault("member frozen", region, 5*time.Second, signals(c.SignalMember, region, syscall.SIGSTOP), signals(c.SignalMember, region, syscall.SIGCONT)),
+		simpleFault("daemon killed", region, 4*time.Second, func() error { daemon.Kill(); return nil }, daemon.Launch),
 		operatorFault("leader moved", region, func(ctx context.Context, _ *rand.Rand) (string, error) { return "", c.TransferLeader(ctx, region) }),
 		operatorFault("session revoked", region, func(ctx context.Context, _ *rand.Rand) (string, error) {
 			return "", operator.RevokeSession(ctx, c.Cluster, daemon)
@@ -51,8 +52,8 @@ func (c testCluster) regionFaults(region string) []chaos.Fault {
 	}
 	if c.layout == external { // otherwise the member is in the daemon
 		faults = append(faults,
-			simpleFault("member killed", region, 4*time.Second, func() { c.KillMember(region) }, func() { c.RestartMember(region) }),
-			simpleFault("daemon frozen", region, 5*time.Second, daemon.Suspend, daemon.Resume),
+			simpleFault("member killed", region, 4*time.Second, func() error { c.KillMember(region); return nil }, func() error { return c.LaunchMember(region) }),
+			simpleFault("daemon frozen", region, 5*time.Second, func() error { return daemon.Signal(syscall.SIGSTOP) }, func() error { return daemon.Signal(syscall.SIGCONT) }),
 			operatorFault("member replaced", region, func(ctx context.Context, _ *rand.Rand) (string, error) {
 				return "", errors.Join(c.ReplaceMember(ctx, region), operator.AwaitMember(ctx, c.Cluster, region))
 			}),
@@ -92,9 +93,9 @@ func (c testCluster) restore(dir string, stores []*store) func(context.Context) 
 // operatorTimeout bounds what an operator does to a cluster, such as a restart of all its members.
 const operatorTimeout = time.Minute
 
-// operatorFault returns a fault that is over when do returns.
+// operatorFault returns a fault that is over when do returns. It happens alone.
 func operatorFault(kind, target string, do func(ctx context.Context, rng *rand.Rand) (detail string, err error)) chaos.Fault {
-	return chaos.Fault{Kind: kind, Target: target, MaxDuration: time.Second, Inject: func(ctx context.Context, rng *rand.Rand) (func(context.Context) error, string, error) {
+	return chaos.Fault{Kind: kind, Target: target, MaxDuration: time.Second, IsAlone: true, Inject: func(ctx context.Context, rng *rand.Rand) (func(context.Context) error, string, error) {
 		ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
 		defer cancel()
 		detail, err := do(ctx, rng)
@@ -102,11 +103,16 @@ func operatorFault(kind, target string, do func(ctx context.Context, rng *rand.R
 	}}
 }
 
-func simpleFault(kind, target string, longest time.Duration, begin, end func()) chaos.Fault {
+func simpleFault(kind, target string, longest time.Duration, begin, end func() error) chaos.Fault {
 	return chaos.Fault{Kind: kind, Target: target, MaxDuration: longest, Inject: func(context.Context, *rand.Rand) (func(context.Context) error, string, error) {
-		begin()
-		return func(context.Context) error { end(); return nil }, "", nil
+		err := begin()
+		return func(context.Context) error { return end() }, "", err
 	}}
+}
+
+// signals returns a function that sends a signal to a process of the region.
+func signals(send func(region string, signal syscall.Signal) error, region string, signal syscall.Signal) func() error {
+	return func() error { return send(region, signal) }
 }
 
 // networkFaults returns the faults of the network. Each chooses its regions and its traffic. The repair of

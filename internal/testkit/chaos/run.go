@@ -21,7 +21,10 @@ type Fault struct {
 	Target string
 	// MaxDuration is how long it may last.
 	MaxDuration time.Duration
-	// Inject injects the fault and returns what repairs it.
+	// IsAlone keeps other faults from happening at the same time.
+	IsAlone bool
+	// Inject injects the fault and returns what repairs it. The repairs of two faults run concurrently: a
+	// daemon is ready only after its member is.
 	Inject func(ctx context.Context, rng *rand.Rand) (repair func(ctx context.Context) error, detail string, err error)
 }
 
@@ -92,13 +95,14 @@ func Execute(ctx context.Context, env Environment, cfg Config) error {
 	}
 	injectFaults(untilEnd, env, cfg, record)
 	run := recording.Run{
-		Seed: cfg.Seed, Layout: env.Layout, Version: env.Version, Prefix: env.Prefix, NoChanges: env.Etcd == nil, Planted: cfg.Planted, Started: started.UTC().Format(time.RFC3339), Duration: record.Now(), Stable: record.Now(), Games: clients.Games(),
+		Seed: cfg.Seed, Layout: env.Layout, Version: env.Version, Prefix: env.Prefix, NoChanges: env.Etcd == nil, Planted: cfg.Planted, Started: started.UTC().Format(time.RFC3339), Duration: record.Now(), Stable: record.Now(),
 	}
 	for _, d := range env.Daemons {
 		run.Nodes = append(run.Nodes, d.Name())
 	}
 	err = finish(ctx, env, record, clients, changes)
 	samples.stop()
+	run.Games = clients.Games()
 	err = errors.Join(err, record.Finish(run))
 	removeCtx, cancel := context.WithTimeout(ctx, recoveryTimeout)
 	defer cancel()
@@ -152,12 +156,20 @@ func injectFaults(ctx context.Context, env Environment, cfg Config, record *reco
 		var repairs []func()
 		for count := 1 + rng.IntN(3)/2; count > 0; count-- {
 			fault := env.Faults[rng.IntN(len(env.Faults))]
+			if fault.IsAlone && len(repairs) > 0 {
+				continue
+			}
 			repairs = append(repairs, inject(ctx, fault, rng, cfg, record))
 			wait(min(fault.MaxDuration, cfg.Duration/4))
+			if fault.IsAlone {
+				break
+			}
 		}
+		var repairing sync.WaitGroup
 		for _, repair := range repairs {
-			repair()
+			repairing.Go(repair)
 		}
+		repairing.Wait()
 		wait(2 * time.Second)
 	}
 	sleep(time.Until(deadline)) // without faults
@@ -166,7 +178,7 @@ func injectFaults(ctx context.Context, env Environment, cfg Config, record *reco
 // restoreFault returns the fault that an operator restores a backup. What was written after the backup is
 // lost, so the changes of etcd from then on are another history.
 func restoreFault(save func(context.Context) (func(context.Context, func()) error, error), changes *recorder) Fault {
-	return Fault{Kind: "backup restored", Target: "cluster", MaxDuration: 4 * time.Second, Inject: func(ctx context.Context, _ *rand.Rand) (func(context.Context) error, string, error) {
+	return Fault{Kind: "backup restored", Target: "cluster", MaxDuration: 4 * time.Second, IsAlone: true, Inject: func(ctx context.Context, _ *rand.Rand) (func(context.Context) error, string, error) {
 		restore, err := save(ctx)
 		if err != nil {
 			return nil, "", err

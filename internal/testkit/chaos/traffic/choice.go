@@ -25,7 +25,11 @@ func (c *client) choose() recording.Call {
 		call.Method, call.Local = recording.Get, c.rng.IntN(2) == 0
 		return call
 	}
-	switch roll := c.rng.IntN(100); {
+	roll := c.rng.IntN(100)
+	if c.isInBursts {
+		roll = 48 + c.rng.IntN(52) // the writes
+	}
+	switch {
 	case roll < 20:
 		call.Method = recording.Get
 	case roll < 32:

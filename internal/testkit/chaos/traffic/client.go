@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"galaxy/rtmanager/internal/testkit/chaos/recording"
+	"galaxy/rtmanager/internal/wait"
 )
 
 // maxTries is how often a client sends a write whose outcome is unknown, with one operation id.
@@ -23,9 +24,11 @@ type client struct {
 	id     int // unique among the clients of a run
 	// isReader makes it read only, one record at a time, and more often.
 	isReader bool
-	rng      *rand.Rand
-	writes   int
-	seen     map[string]seenRecord // what the client saw last of each game
+	// isInBursts makes it write only, at the same moments as others.
+	isInBursts bool
+	rng        *rand.Rand
+	writes     int
+	seen       map[string]seenRecord // what the client saw last of each game
 }
 
 // seenRecord is what a client saw of a game.
@@ -40,6 +43,9 @@ func (c *client) run(ctx context.Context) {
 		mean /= readerFactor
 	}
 	for pause(ctx, c.rng, mean) {
+		if c.isInBursts && !waitForBurst(ctx) {
+			return
+		}
 		call := c.choose()
 		for try := 1; ; try++ {
 			result := call
@@ -50,6 +56,15 @@ func (c *client) run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// burstInterval is the time between two bursts.
+const burstInterval = 400 * time.Millisecond
+
+// waitForBurst waits for the next burst. It reports false when ctx has ended.
+func waitForBurst(ctx context.Context) bool {
+	now := time.Now()
+	return wait.For(ctx, now.Truncate(burstInterval).Add(burstInterval).Sub(now)) == nil
 }
 
 // do makes the call and records it. A call that ctx ends is one of unknown outcome.

@@ -50,7 +50,7 @@ func (t *Traffic) ListAll(ctx context.Context, d Daemon) []recording.Item {
 // Remove deletes the games of the run, which would be part of later ones. It tries each through every
 // daemon until one succeeds. StopWatches must have been called.
 func (t *Traffic) Remove(ctx context.Context) {
-	for game := range t.games {
+	for game := range t.Games() {
 		for _, d := range t.cfg.Daemons {
 			call := recording.Call{Method: recording.Delete, Game: game}
 			rest{t: t, daemon: d}.send(ctx, &call, http.MethodDelete, "?force=true", nil)

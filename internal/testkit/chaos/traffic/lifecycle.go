@@ -18,6 +18,9 @@ type operator struct {
 	rng    *rand.Rand
 	writes int
 	status string // as far as the operator knows
+	// abandoned is the number of games before the current one. The name of the first one is first.
+	first     string
+	abandoned int
 }
 
 func (o *operator) run(ctx context.Context) {
@@ -29,6 +32,10 @@ func (o *operator) run(ctx context.Context) {
 			if result.Outcome != recording.Unknown && result.Outcome != recording.Unavailable || try == maxTries {
 				break
 			}
+			if result.Outcome == recording.Unknown && o.rng.IntN(3) == 0 {
+				o.abandonGame() // the daemon must complete the operation without another request
+				break
+			}
 			if !pause(ctx, o.rng, 10*o.t.cfg.Pause) {
 				return
 			}
@@ -37,6 +44,13 @@ func (o *operator) run(ctx context.Context) {
 			o.read(ctx)
 		}
 	}
+}
+
+// abandonGame continues with another game.
+func (o *operator) abandonGame() {
+	o.abandoned++
+	o.game, o.status = fmt.Sprintf("%s-%d", o.first, o.abandoned), ""
+	o.t.addGame(o.game, "lifecycle")
 }
 
 // choose returns an operation that the state of the game mostly allows.

@@ -3,6 +3,7 @@ package traffic
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -46,6 +47,9 @@ type Config struct {
 	ClientsPerTarget int
 	// ReadersPerStore is the number of clients of each store that only read, and more often. Default 4.
 	ReadersPerStore int
+	// BurstsPerStore is the number of clients of each store that write at the same moments, so that the store
+	// combines their writes. Default 12.
+	BurstsPerStore int
 	// Games is the number of games whose records clients write. Default 6. Clients share them.
 	Games int
 	// Pause is the mean time between two calls of a client. Default 20 ms.
@@ -67,6 +71,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	setDefault(&c.ClientsPerTarget, 2)
 	setDefault(&c.ReadersPerStore, 4)
+	setDefault(&c.BurstsPerStore, 12)
 	setDefault(&c.Games, 6)
 	setDefault(&c.Watchers, 2)
 	if c.HTTP == nil {
@@ -84,6 +89,9 @@ func setDefault[T comparable](value *T, byDefault T) {
 	}
 }
 
+// firstBurst is the id of the first client of bursts, more than those of others.
+const firstBurst = 10_000
+
 // leadersPerStore is the number of leaders that write through each store.
 const leadersPerStore = 2
 
@@ -92,12 +100,12 @@ type Traffic struct {
 	cfg    Config
 	record *recording.Writer
 	http   *http.Client
-	games  map[string]string
 
 	stopWrites, stopWatches context.CancelFunc
 	writers, watchers       sync.WaitGroup
 
 	mu      sync.Mutex
+	games   map[string]string // with what each is used for; guarded by mu
 	pending map[string]string // by client, the call in progress; guarded by mu
 	// positions are the revisions up to which the watchers have received everything; guarded by mu
 	positions map[string]int64
@@ -114,7 +122,7 @@ func Start(ctx context.Context, record *recording.Writer, cfg Config) *Traffic {
 	writeCtx, stopWrites := context.WithCancel(ctx)
 	t.stopWatches, t.stopWrites = stopWatches, stopWrites
 	for i := range cfg.Games {
-		t.games[t.recordGame(i)] = "records"
+		t.addGame(t.recordGame(i), "records")
 	}
 	for place, target := range t.targets() {
 		for i := range cfg.Watchers {
@@ -134,6 +142,12 @@ func Start(ctx context.Context, record *recording.Writer, cfg Config) *Traffic {
 		c := &client{t: t, name: name, target: to, rng: t.random(name), isReader: true, seen: map[string]seenRecord{}}
 		t.writers.Go(func() { c.run(writeCtx) })
 	}
+	for i := range cfg.BurstsPerStore * len(cfg.Stores) {
+		name := fmt.Sprintf("burst-%d", i)
+		to := direct{id: i % len(cfg.Stores), store: cfg.Stores[i%len(cfg.Stores)], run: cfg.Run}
+		c := &client{t: t, name: name, target: to, rng: t.random(name), id: firstBurst + i, isInBursts: true, seen: map[string]seenRecord{}}
+		t.writers.Go(func() { c.run(writeCtx) })
+	}
 	for i := range leadersPerStore * len(cfg.Stores) {
 		if cfg.Etcd != nil {
 			to := direct{id: i % len(cfg.Stores), store: cfg.Stores[i%len(cfg.Stores)], run: cfg.Run}
@@ -144,9 +158,9 @@ func Start(ctx context.Context, record *recording.Writer, cfg Config) *Traffic {
 	for _, d := range cfg.Daemons {
 		for i := range cfg.LifecycleGames {
 			game := fmt.Sprintf("%s-game-%s-%s-%d", cfg.Run, d.Region, d.Node, i)
-			t.games[game] = "lifecycle"
+			t.addGame(game, "lifecycle")
 			name := "operator-" + game
-			o := &operator{t: t, name: name, rest: rest{t: t, daemon: d}, game: game, rng: t.random(name)}
+			o := &operator{t: t, name: name, rest: rest{t: t, daemon: d}, game: game, first: game, rng: t.random(name)}
 			t.writers.Go(func() { o.run(writeCtx) })
 		}
 	}
@@ -189,7 +203,17 @@ func (t *Traffic) random(name string) *rand.Rand {
 func (t *Traffic) recordGame(index int) string { return fmt.Sprintf("%s-record-%d", t.cfg.Run, index) }
 
 // Games returns all games of the run, with what they are used for.
-func (t *Traffic) Games() map[string]string { return t.games }
+func (t *Traffic) Games() map[string]string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.games)
+}
+
+func (t *Traffic) addGame(game, use string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.games[game] = use
+}
 
 // StopCalls lets every client finish its call, and waits until all have or ctx ends. It returns the
 // calls that have not returned by then.
