@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -29,6 +30,8 @@ type testCluster struct {
 	daemons map[string]*regions.Daemon // by region
 	layout  string
 	disk    *operator.Disk // of the member in AP; nil if it has none of its own
+	// skewedBinary is a binary whose clock can be wrong; empty for none.
+	skewedBinary string
 }
 
 // Sizes of the external layout: small enough that both can be filled in a moment.
@@ -44,6 +47,11 @@ var noBrake = []string{"--brake-share", "1"}
 func startCluster(t *testing.T, layout string) testCluster {
 	t.Helper()
 	c := testCluster{daemons: map[string]*regions.Daemon{}, layout: layout}
+	if os.Getenv("RTMANAGER_CHAOS_CLOCK") != "" {
+		var err error
+		c.skewedBinary, err = operator.BuildSkewed(t.Context(), t.TempDir())
+		require.NoError(t, err)
+	}
 	if layout == embedded {
 		c.Cluster = regions.StartEmbedded(t, near, noBrake...)
 		for _, region := range regions.Names() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -25,6 +26,17 @@ func (c testCluster) faults(client *clientv3.Client) []chaos.Fault {
 	faults = append(faults, operatorFault("daemons restarted one by one", "cluster", func(ctx context.Context, _ *rand.Rand) (string, error) {
 		return "", operator.RestartDaemons(ctx, "", slices.Collect(maps.Values(c.daemons))...)
 	}))
+	if other := os.Getenv("RTMANAGER_CHAOS_UPGRADE"); other != "" {
+		binary := ""
+		faults = append(faults, operatorFault("daemons upgraded one by one", "cluster", func(ctx context.Context, _ *rand.Rand) (string, error) {
+			if binary == "" {
+				binary = other
+			} else {
+				binary = ""
+			}
+			return binary, operator.RestartDaemons(ctx, binary, slices.Collect(maps.Values(c.daemons))...)
+		}))
+	}
 	if c.layout == external {
 		faults = append(faults, quotaFault(client, c.Cluster), operatorFault("members restarted one by one", "cluster", func(ctx context.Context, _ *rand.Rand) (string, error) {
 			return "", operator.RestartMembers(ctx, c.Cluster)
@@ -59,7 +71,25 @@ func (c testCluster) regionFaults(region string) []chaos.Fault {
 			}),
 		)
 	}
+	if c.skewedBinary != "" {
+		faults = append(faults, clockFault(region, daemon, c.skewedBinary))
+	}
 	return append(faults, containerFaults(region, daemon)...)
+}
+
+// clockFault restarts a daemon with a clock that is wrong by minutes, and afterwards with the right one.
+func clockFault(region string, daemon *regions.Daemon, skewedBinary string) chaos.Fault {
+	restart := func(binary string, environment ...string) error {
+		daemon.Kill()
+		daemon.SetBinary(binary)
+		daemon.SetEnvironment(environment...)
+		return daemon.Launch()
+	}
+	return chaos.Fault{Kind: "clock wrong", Target: region, MaxDuration: 8 * time.Second, IsAlone: true, Inject: func(_ context.Context, rng *rand.Rand) (func(context.Context) error, string, error) {
+		offset := time.Duration(rng.IntN(21)-10) * time.Minute
+		err := restart(skewedBinary, operator.SkewedClock(offset))
+		return func(context.Context) error { return restart("") }, offset.String(), err
+	}}
 }
 
 // restore returns the function that saves a backup and restores it; see chaos.Environment.
