@@ -47,3 +47,18 @@ func TestIntervalOfASpecLimitsTheProbes(t *testing.T) {
 	f.passes(1)
 	require.Len(t, f.prober.urls(), 6, "the first probe of a run is not delayed")
 }
+
+// TestOutdatedOperationDoesNotPreventProbes has the store know an operation that has ended.
+func TestOutdatedOperationDoesNotPreventProbes(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, health.Config{})
+	f.putSpec("g", operation.Spec{Image: "a:1"})
+	f.putRunning("g", "n1", "c1", startedAt)
+	f.intents.stale = &operation.Intent{Current: &operation.Operation{ID: "op", Kind: operation.KindStop}}
+	f.passes(12)
+	require.Empty(t, f.prober.urls())
+	require.Zero(t, f.intents.reads)
+	f.passes(10)
+	require.Len(t, f.prober.urls(), 10)
+	require.Equal(t, 1, f.intents.reads, "reads of the intent")
+}

@@ -12,11 +12,13 @@ import (
 
 // cachedSpec is the spec of a game while its record has the revision. An operation that
 // changes the spec changes the record first. Another writer may change the record during
-// an operation. Therefore a spec also expires after maxSpecAge passes.
+// an operation. Therefore a spec also expires after maxSpecAge passes. So does an operation in
+// progress that the store knows: it may have ended, and then no write of this node reports that.
 type cachedSpec struct {
 	revision int64
 	spec     operation.Spec
-	age      int // in passes
+	isBusy   bool // there is no spec, because the game has an operation in progress
+	age      int  // in passes
 }
 
 // maxSpecAge is how many passes use a cached spec.
@@ -35,14 +37,19 @@ func (w *Worker) loadSpecs(ctx context.Context, running []ports.SharedRecord) (m
 		gameID := found.Record.GameID
 		c, isCached := w.specs[gameID]
 		isExpired := isCached && c.age >= maxSpecAge
-		if isCached && c.revision == found.Revision && !isExpired {
+		if isCached && !c.isBusy && c.revision == found.Revision && !isExpired {
 			c.age++
 			specs[gameID], cached[gameID] = c.spec, c
 			continue
 		}
 		if intent, _, isKnown := w.deps.Intents.GetIntentAndRecordLocal(gameID); isKnown && !isExpired {
-			if intent.Intent.Current == nil {
+			switch {
+			case intent.Intent.Current == nil:
 				specs[gameID], cached[gameID] = intent.Intent.Spec, cachedSpec{revision: found.Revision, spec: intent.Intent.Spec}
+			case c.isBusy:
+				cached[gameID] = cachedSpec{isBusy: true, age: c.age + 1}
+			default:
+				cached[gameID] = cachedSpec{isBusy: true, age: 1}
 			}
 			continue
 		}

@@ -68,10 +68,14 @@ func (s corruptStore) GetIntents(ctx context.Context, gameIDs []string) ([]ports
 type countingStore struct {
 	ports.IntentStore
 	reads   int
-	isKnown bool // the store knows the intents that it has written
+	isKnown bool              // the store knows the intents that it has written
+	stale   *operation.Intent // what it knows of each game, if it is outdated
 }
 
 func (s *countingStore) GetIntentAndRecordLocal(gameID string) (ports.VersionedIntent, runtime.VersionedRecord, bool) {
+	if s.stale != nil {
+		return ports.VersionedIntent{Intent: *s.stale}, runtime.VersionedRecord{}, true
+	}
 	if !s.isKnown {
 		return ports.VersionedIntent{}, runtime.VersionedRecord{}, false
 	}
