@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"galaxy/rtmanager/internal/domain/container"
@@ -59,7 +58,7 @@ func (e *execution) trySetStatus(ctx context.Context, to runtime.Status, c conta
 	}
 	origin, condition := e.origin(suffix, reason), e.conditionAfter(base.record, to, c.ID, suffix)
 	var stored runtime.VersionedRecord
-	if base.record != nil && isPlainTransition(*base.record, to, c.ID) && (to != runtime.StatusRunning || e.hasRequests(*base.record) && e.hasLabels(*base.record) && e.hasMetadata(*base.record)) {
+	if base.record != nil && isPlainTransition(*base.record, to, c.ID) && (to != runtime.StatusRunning || e.hasRequests(*base.record) && !e.setsLabelsOrMetadata()) {
 		stored, err = e.service.deps.Records.Transition(ctx, ports.TransitionInput{
 			UpdateStatusInput: ports.UpdateStatusInput{
 				GameID: e.gameID, ExpectedFrom: base.record.Status, ExpectedContainerID: base.record.CurrentContainerID, To: to, Now: e.service.now(),
@@ -132,14 +131,11 @@ func (e *execution) hasRequests(record runtime.RuntimeRecord) bool {
 	return record.RequestCPUs == requests.CPUs && record.RequestMemoryBytes == requests.MemoryBytes
 }
 
-// hasLabels reports whether the record has the labels that the operation gives the game.
-func (e *execution) hasLabels(record runtime.RuntimeRecord) bool {
-	return e.op().Labels == nil || maps.Equal(e.op().Labels, record.Labels)
-}
-
-// hasMetadata reports whether the record has the metadata that the operation gives the game.
-func (e *execution) hasMetadata(record runtime.RuntimeRecord) bool {
-	return e.op().Metadata == "" || e.op().Metadata.Normal() == record.Metadata
+// setsLabelsOrMetadata reports whether the operation gives the game labels or metadata. They must be
+// written even if the record has them already: a transition compares only status and container, and
+// another writer may have changed the others since.
+func (e *execution) setsLabelsOrMetadata() bool {
+	return e.op().Labels != nil || e.op().Metadata != ""
 }
 
 // endpointAfter returns the endpoint of a record after its transition, nil if the
