@@ -25,14 +25,18 @@ func poolOf(authorities ...*certtest.Authority) *x509.CertPool {
 
 // handshake returns the errors of both sides of a handshake, after which each has read a byte:
 // in TLS 1.3, a client receives the rejection of its certificate by its first read.
+//
+// No side has a deadline, and none closes its connection before the other one is done: it would end
+// the connection of a slow peer without an alert, or reset it and drop the alert that it has sent.
 func handshake(t *testing.T, clientConfig, serverConfig *tls.Config) (clientErr, serverErr error) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
 	exchange := func(conn *tls.Conn) error {
-		defer conn.Close()
-		_ = conn.SetDeadline(time.Now().Add(time.Minute))
+		if tcp, isTCP := conn.NetConn().(*net.TCPConn); isTCP {
+			defer func() { _ = tcp.CloseWrite() }() // the peer needs no more than what was sent
+		}
 		if err := conn.Handshake(); err != nil {
 			return err
 		}
@@ -49,10 +53,12 @@ func handshake(t *testing.T, clientConfig, serverConfig *tls.Config) (clientErr,
 			served <- err
 			return
 		}
+		t.Cleanup(func() { _ = conn.Close() })
 		served <- exchange(tls.Server(conn, serverConfig))
 	}()
 	conn, err := net.Dial("tcp", listener.Addr().String())
 	require.NoError(t, err)
+	defer conn.Close()
 	return exchange(tls.Client(conn, clientConfig)), <-served
 }
 
