@@ -80,7 +80,7 @@ func testEveryTryLostExceptTheLast(t *testing.T) {
 		case n < 6:
 			return nil, faultkv.ErrConnectionLost
 		}
-		return send(ctx)
+		return send(context.WithoutCancel(ctx)) // a try that times out would be followed by another one
 	})
 	result, err := r.stop(t.Context())
 	require.NoError(t, err)
