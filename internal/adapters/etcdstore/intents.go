@@ -127,13 +127,34 @@ func (s *Store) GamesWithActiveOperation(ctx context.Context, region, node strin
 		return nil, err
 	}
 	defer end()
+	found, err := s.listOperationIndex(ctx, region, node)
+	if err != nil {
+		return nil, err
+	}
+	games := make([]string, len(found))
+	for i, game := range found {
+		games[i] = game.gameID
+	}
+	return games, nil
+}
+
+// indexedOperation is a key of the index of operations.
+type indexedOperation struct {
+	gameID string
+	// revision is that of the last write of the key. Each write of the intent writes the key too
+	// while the operation is in progress.
+	revision int64
+}
+
+// listOperationIndex returns the index of the operations of the node.
+func (s *Store) listOperationIndex(ctx context.Context, region, node string) ([]indexedOperation, error) {
 	family := s.keys.OperationIndexOf(region, node)
-	games, err := etcd.RetryOnCompaction(ctx, func(ctx context.Context) ([]string, error) {
-		games := []string{}
+	games, err := etcd.RetryOnCompaction(ctx, func(ctx context.Context) ([]indexedOperation, error) {
+		var games []indexedOperation
 		_, err := s.etcd.Scan(ctx, family, family, 0, func(_ int64, kvs []*mvccpb.KeyValue) (bool, error) {
 			for _, kv := range kvs {
 				if gameID, err := s.keys.GameOfOperationIndex(string(kv.GetKey())); err == nil {
-					games = append(games, gameID)
+					games = append(games, indexedOperation{gameID, kv.GetModRevision()})
 				}
 			}
 			return true, nil

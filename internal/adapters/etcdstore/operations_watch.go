@@ -28,13 +28,13 @@ func (s *Store) WatchOperations(ctx context.Context, region, node string, report
 			return fmt.Errorf("watch the operations of %s/%s: %w", region, node, err)
 		}
 		if resp.Created {
-			games, err := s.GamesWithActiveOperation(ctx, region, node)
+			games, err := s.listOperationIndex(ctx, region, node)
 			if err != nil {
 				return err
 			}
-			for _, gameID := range games {
-				s.knownIntents.remove(gameID)
-				report(gameID)
+			for _, game := range games {
+				s.knownIntents.expire(game.gameID, game.revision)
+				report(game.gameID)
 			}
 		}
 		for _, event := range resp.Events {
