@@ -2,7 +2,6 @@ package listcache
 
 import (
 	"hash/crc32"
-	"sync"
 	"time"
 
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -57,7 +56,7 @@ func (c *Cache) chunkOf(records []ports.SharedRecord, positions []position) *chu
 		for i, record := range records {
 			found.records[i] = record.Record
 		}
-		found.compress = sync.OnceValue(func() deflated { return c.compressChunk(key, found, positions) })
+		found.compress = onceValue(func() deflated { return c.compressChunk(key, found, positions) })
 		c.chunks[key] = found
 		c.scheduleExpiry()
 	}

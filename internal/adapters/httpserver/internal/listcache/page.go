@@ -3,7 +3,6 @@ package listcache
 import (
 	"hash/maphash"
 	"strconv"
-	"sync"
 
 	"galaxy/rtmanager/internal/adapters/httpserver/internal/etag"
 	"galaxy/rtmanager/internal/domain/runtime"
@@ -52,7 +51,7 @@ func (c *Cache) buildPage(snapshot ports.RecordSnapshot, query ports.PageQuery, 
 		page.revisions = strconv.AppendInt(page.revisions, record.Revision, 10)
 	}
 	page.Versions = versions.Sum()
-	page.compress = sync.OnceValue(func() *compressedPage { return c.compressPage(page, shared.Records, positions) })
+	page.compress = onceValue(func() *compressedPage { return c.compressPage(page, shared.Records, positions) })
 	return page, nil
 }
 
