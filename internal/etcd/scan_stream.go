@@ -40,11 +40,15 @@ func (s *scan) stream(ctx context.Context, from string, page PageFunc) error {
 		for range parts { // the goroutine of the client ends only after all were received
 		}
 	}()
-	idle := time.AfterFunc(s.client.CallTimeout(), cancel)
-	defer idle.Stop()
 	isUsed, isComplete := false, false
-	for part := range parts {
-		idle.Stop()
+	for {
+		part, isOpen, isIdle := nextPart(parts, s.client.CallTimeout())
+		if isIdle {
+			return s.streamError(ctx, isUsed, errors.New("etcd sends nothing"))
+		}
+		if !isOpen {
+			break
+		}
 		if err := part.Err(); err != nil {
 			return s.streamError(ctx, isUsed, err)
 		}
@@ -58,12 +62,29 @@ func (s *scan) stream(ctx context.Context, from string, page PageFunc) error {
 		if more, err := page(s.revision, part.Kvs); err != nil || !more {
 			return err
 		}
-		idle.Reset(s.client.CallTimeout())
 	}
 	if !isComplete {
 		return s.streamError(ctx, isUsed, errors.New("etcd ended the stream early"))
 	}
 	return nil
+}
+
+// nextPart waits for the next part of a stream. isOpen is false at its end. isIdle means that none has
+// arrived within the timeout: one that arrives together with the end of the timeout is returned.
+func nextPart(parts clientv3.GetStreamChan, timeout time.Duration) (part clientv3.RangeStreamResponse, isOpen, isIdle bool) {
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case part, isOpen = <-parts:
+		return part, isOpen, false
+	case <-timer.C:
+	}
+	select {
+	case part, isOpen = <-parts:
+		return part, isOpen, false
+	default:
+		return part, false, true
+	}
 }
 
 // streamError returns the error of a stream that has broken. After one that has delivered keys, scans
