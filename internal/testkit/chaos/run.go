@@ -23,8 +23,8 @@ type Fault struct {
 	MaxDuration time.Duration
 	// IsAlone keeps other faults from happening at the same time.
 	IsAlone bool
-	// Inject injects the fault and returns what repairs it. The repairs of two faults run concurrently: a
-	// daemon is ready only after its member is.
+	// Inject injects the fault and returns what repairs it, also with an error if something must be
+	// repaired. The repairs of two faults run concurrently: a daemon is ready only after its member is.
 	Inject func(ctx context.Context, rng *rand.Rand) (repair func(ctx context.Context) error, detail string, err error)
 }
 
@@ -196,8 +196,8 @@ func inject(ctx context.Context, fault Fault, rng *rand.Rand, cfg Config, record
 	entry.Detail = detail
 	cfg.Log("%8.3f s  %s: %s %s", time.Duration(entry.Started).Seconds(), fault.Kind, fault.Target, detail)
 	return func() {
-		if end != nil && err == nil {
-			err = end(context.WithoutCancel(ctx))
+		if end != nil { // also what was injected in part
+			err = errors.Join(err, end(context.WithoutCancel(ctx)))
 		}
 		if entry.Repaired = record.Now(); err != nil {
 			entry.Error = err.Error()
