@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/testkit/chaos"
+	"galaxy/rtmanager/internal/testkit/chaos/check"
 	"galaxy/rtmanager/internal/testkit/chaos/recording"
 	"galaxy/rtmanager/internal/testkit/chaos/report"
 	"galaxy/rtmanager/internal/testkit/chaos/traffic"
@@ -108,11 +109,15 @@ func makeRun(t *testing.T, env chaos.Environment, s settings, seed uint64) repor
 		Seed: seed, Dir: dir, Name: fmt.Sprintf("r%d", seed), Duration: s.length, Log: t.Logf, Planted: os.Getenv("RTMANAGER_PLANTED_BUG"),
 		Traffic: traffic.Config{LifecycleGames: 2, Image: "gameserver:1.0.0", PatchImage: "gameserver:1.0.1"},
 	}))
-	checked, err := report.CheckRecording(dir, report.Options{Repeat: func(run recording.Run) string {
+	checked, err := report.CheckRecording(dir, report.Options{Minimum: minimum, Repeat: func(run recording.Run) string {
 		return fmt.Sprintf("RTMANAGER_CHAOS_RUN=%s RTMANAGER_CHAOS_SEED=%d RTMANAGER_CHAOS_LAYOUT=%s go test -run 'TestChaos$' -v ./internal/testkit/chaos", s.length, run.Seed, run.Layout)
 	}})
 	require.NoError(t, err)
 	t.Log(describe(checked.Recording))
+	run := report.NewRun(filepath.Base(dir), checked)
+	if run.Void != "" {
+		t.Errorf("seed %d: %s", seed, run.Void)
+	}
 	for _, v := range checked.Check.Violations {
 		t.Errorf("seed %d: %s: %s", seed, v.Rule, v.Summary)
 	}
@@ -122,8 +127,14 @@ func makeRun(t *testing.T, env chaos.Environment, s settings, seed uint64) repor
 	case !s.keep:
 		require.NoError(t, os.RemoveAll(dir))
 	}
-	return report.NewRun(filepath.Base(dir), checked)
+	return run
 }
+
+// minimum is what each run must have met: every rule has examined something.
+var minimum = check.Minimum{Calls: 100, Changes: 100, Events: 50, Examined: map[string]int{
+	check.RuleWrites: 50, check.RuleReads: 50, check.RuleLists: 1, check.RuleOrder: 50, check.RuleLocal: 10, check.RuleWatches: 50,
+	check.RuleInvariants: 50, check.RuleFences: 1, check.RuleContainers: 1, check.RuleLiveness: 1,
+}}
 
 // requireMeaningful requires that the runs have met enough to prove something.
 func requireMeaningful(t *testing.T, runs []report.Run) {

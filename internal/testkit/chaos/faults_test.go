@@ -23,12 +23,12 @@ import (
 // faults returns the faults of the cluster. They are injected and repaired by the goroutine of the test.
 func (c testCluster) faults(client *clientv3.Client) []chaos.Fault {
 	faults := slices.Concat(etcdFaults(client, c.Cluster), networkFaults(c.Network))
-	faults = append(faults, operatorFault("daemons restarted one by one", "cluster", func(ctx context.Context, _ *rand.Rand) (string, error) {
+	faults = append(faults, c.restartFault("daemons restarted one by one", "cluster", func(ctx context.Context, _ *rand.Rand) (string, error) {
 		return "", operator.RestartDaemons(ctx, "", slices.Collect(maps.Values(c.daemons))...)
 	}))
 	if other := os.Getenv("RTMANAGER_CHAOS_UPGRADE"); other != "" {
 		binary := ""
-		faults = append(faults, operatorFault("daemons upgraded one by one", "cluster", func(ctx context.Context, _ *rand.Rand) (string, error) {
+		faults = append(faults, c.restartFault("daemons upgraded one by one", "cluster", func(ctx context.Context, _ *rand.Rand) (string, error) {
 			if binary == "" {
 				binary = other
 			} else {
@@ -38,7 +38,7 @@ func (c testCluster) faults(client *clientv3.Client) []chaos.Fault {
 		}))
 	}
 	if c.layout == external {
-		faults = append(faults, quotaFault(client, c.Cluster), operatorFault("members restarted one by one", "cluster", func(ctx context.Context, _ *rand.Rand) (string, error) {
+		faults = append(faults, quotaFault(client, c.Cluster), c.restartFault("members restarted one by one", "cluster", func(ctx context.Context, _ *rand.Rand) (string, error) {
 			return "", operator.RestartMembers(ctx, c.Cluster)
 		}))
 	}
@@ -66,7 +66,7 @@ func (c testCluster) regionFaults(region string) []chaos.Fault {
 		faults = append(faults,
 			simpleFault("member killed", region, 4*time.Second, func() error { c.KillMember(region); return nil }, func() error { return c.LaunchMember(region) }),
 			simpleFault("daemon frozen", region, 5*time.Second, func() error { return daemon.Signal(syscall.SIGSTOP) }, func() error { return daemon.Signal(syscall.SIGCONT) }),
-			operatorFault("member replaced", region, func(ctx context.Context, _ *rand.Rand) (string, error) {
+			c.restartFault("member replaced", region, func(ctx context.Context, _ *rand.Rand) (string, error) {
 				return "", errors.Join(c.ReplaceMember(ctx, region), operator.AwaitMember(ctx, c.Cluster, region))
 			}),
 		)
@@ -118,6 +118,31 @@ func (c testCluster) restore(dir string, stores []*store) func(context.Context) 
 			return err
 		}, err
 	}
+}
+
+// startEnded starts the processes that have ended, because a restart of several has failed half-way.
+func (c testCluster) startEnded() error {
+	var err error
+	for _, region := range regions.Names() {
+		if c.layout == external && c.SignalMember(region, syscall.Signal(0)) != nil {
+			err = errors.Join(err, c.LaunchMember(region))
+		}
+		if c.daemons[region].Signal(syscall.Signal(0)) != nil {
+			err = errors.Join(err, c.daemons[region].Launch())
+		}
+	}
+	return err
+}
+
+// restartFault returns a fault that restarts several processes.
+func (c testCluster) restartFault(kind, target string, do func(ctx context.Context, rng *rand.Rand) (detail string, err error)) chaos.Fault {
+	fault := operatorFault(kind, target, do)
+	inject := fault.Inject
+	fault.Inject = func(ctx context.Context, rng *rand.Rand) (func(context.Context) error, string, error) {
+		_, detail, err := inject(ctx, rng)
+		return func(context.Context) error { return c.startEnded() }, detail, err
+	}
+	return fault
 }
 
 // operatorTimeout bounds what an operator does to a cluster, such as a restart of all its members.

@@ -24,7 +24,7 @@ type Run struct {
 	Seconds float64 `json:"seconds"` // of traffic
 	Calls   int     `json:"calls"`
 	Unknown int     `json:"unknown"` // calls of unknown outcome
-	Faults  int     `json:"faults"`
+	Faults  int     `json:"faults"`  // that were injected
 	// Violations are all violations by rule, also those that a report does not list.
 	Violations map[string]int `json:"violations"`
 	Summaries  []string       `json:"summaries"`      // of the violations
@@ -53,7 +53,7 @@ func NewRun(name string, in Input) Run {
 	described, stats := in.Recording.Run, in.Check.Stats
 	run := Run{
 		Name: name, Seed: described.Seed, Layout: described.Layout, Version: described.Version, Planted: described.Planted, Started: described.Started,
-		Seconds: time.Duration(described.Duration).Seconds(), Calls: len(in.Recording.Calls), Faults: len(in.Recording.Faults),
+		Seconds: time.Duration(described.Duration).Seconds(), Calls: len(in.Recording.Calls), Faults: stats.InjectedFaults(),
 		Violations: map[string]int{}, Summaries: []string{}, Skipped: in.Check.Skipped, recoveries: recoveriesOf(in.Recording, in.Check),
 	}
 	for _, call := range in.Recording.Calls {

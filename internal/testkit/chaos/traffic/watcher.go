@@ -47,6 +47,7 @@ func newWatcher(t *Traffic, name string, to target, rng *rand.Rand) *watcher {
 	if rng.IntN(3) == 0 {
 		w.paused = time.Duration(rng.IntN(int(5 * time.Millisecond)))
 	}
+	t.setPosition(name, 0) // AwaitWatchers waits for it also if it never receives anything
 	return w
 }
 
