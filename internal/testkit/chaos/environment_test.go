@@ -90,7 +90,7 @@ func newEnvironment(t *testing.T, layout string) chaos.Environment {
 	for _, s := range stores {
 		env.Stores = append(env.Stores, s)
 	}
-	if layout == external {
+	if layout == external && os.Getenv("RTMANAGER_CHAOS_RESTORE") != "" {
 		env.Restore = cluster.restore(t.TempDir(), stores)
 	}
 	byNode := map[string]*regions.Daemon{}
