@@ -1,13 +1,16 @@
 package httpserver_test
 
 import (
+	"context"
 	"net/http"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/adapters/httpserver"
 	"galaxy/rtmanager/internal/domain/runtime"
+	"galaxy/rtmanager/internal/ports"
 )
 
 // storeWithoutSnapshots copies its records for each list.
@@ -110,4 +113,45 @@ func TestListETagAfterDeletion(t *testing.T) {
 	got := f.send("GET", "/v1/runtimes", "If-None-Match: "+tag+"\r\n", "")
 	require.Equal(t, http.StatusOK, got.StatusCode)
 	require.NotEqual(t, tag, got.Header.Get("ETag"))
+}
+
+// retainingStore counts the snapshots that are retained.
+type retainingStore struct {
+	httpserver.Store
+
+	retained atomic.Int64
+}
+
+func (s *retainingStore) ReadSnapshot(ctx context.Context, query ports.PageQuery) (ports.RecordSnapshot, error) {
+	snapshot, err := s.Store.(ports.SnapshotReader).ReadSnapshot(ctx, query)
+	return &countedSnapshot{snapshot, &s.retained}, err
+}
+
+type countedSnapshot struct {
+	ports.RecordSnapshot
+
+	retained *atomic.Int64
+}
+
+func (s *countedSnapshot) Retain() {
+	s.retained.Add(1)
+	s.RecordSnapshot.Retain()
+}
+
+// The store has a limited number of snapshots for the next pages of lists. Clients that poll the first page
+// must not displace those of clients that read all pages.
+func TestUnchangedListRetainsNoSnapshot(t *testing.T) {
+	t.Parallel()
+	base := start(t, httpserver.Config{})
+	counting := &retainingStore{Store: base.store}
+	f := startWithStore(t, counting, httpserver.Config{})
+	for _, game := range []string{"a", "b"} {
+		require.NoError(t, base.store.Upsert(t.Context(), recordOf(game)))
+	}
+	first := f.send("GET", "/v1/runtimes?limit=1", "", "")
+	require.Equal(t, http.StatusOK, first.StatusCode)
+	require.EqualValues(t, 1, counting.retained.Load())
+	unchanged := f.send("GET", "/v1/runtimes?limit=1", "If-None-Match: "+first.Header.Get("ETag")+"\r\n", "")
+	require.Equal(t, http.StatusNotModified, unchanged.StatusCode)
+	require.EqualValues(t, 1, counting.retained.Load())
 }

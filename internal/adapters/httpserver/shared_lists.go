@@ -24,12 +24,12 @@ func (s *Server) listShared(w http.ResponseWriter, r *http.Request, query ports.
 	if err != nil {
 		return false, err
 	}
-	if page.Next != "" {
-		snapshot.Retain()
-	}
 	around := s.pageBody(r.Context(), query, ports.Page{Revision: snapshot.Revision(), Next: page.Next, Corrupt: page.Corrupt})
 	if s.isListUnchanged(w, listVersion{query, around, page.Revision, page.Versions}, ifNoneMatch) {
 		return true, nil
+	}
+	if page.Next != "" { // not with a 304: the client continues no list
+		snapshot.Retain()
 	}
 	document := api.Encode(around)
 	body, err := page.Body(document)
