@@ -1,6 +1,7 @@
 package network
 
 import (
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -99,10 +100,10 @@ func (n *Network) Unregister(pid int) {
 
 // regionOf returns the region of the process that owns the client's end of a connection,
 // and local for a process that is not registered.
-func (n *Network) regionOf(client, server int, local string) string {
-	n.mu.Lock()
+func (n *Network) regionOf(client net.Conn, local string) string {
+	n.mu.Lock() // also waits for a process that is starting
 	defer n.mu.Unlock()
-	inode := socketInode(client, server)
+	inode := socketInode(client.RemoteAddr(), client.LocalAddr())
 	for pid, region := range n.regions {
 		if inode != "" && ownsSocket(pid, inode) {
 			return region

@@ -2,27 +2,20 @@ package network
 
 import (
 	"fmt"
+	"net"
 	"os"
-	"strings"
+
+	"github.com/vishvananda/netlink"
 )
 
-// socketInode returns the inode of the local TCP socket with these ports, and "" if there
-// is none.
-func socketInode(localPort, remotePort int) string {
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		content, err := os.ReadFile(table)
-		if err != nil {
-			continue
-		}
-		for line := range strings.Lines(string(content)) {
-			fields := strings.Fields(line)
-			if len(fields) > 9 && strings.HasSuffix(fields[1], fmt.Sprintf(":%04X", localPort)) &&
-				strings.HasSuffix(fields[2], fmt.Sprintf(":%04X", remotePort)) {
-				return fields[9]
-			}
-		}
+// socketInode returns the inode of the local TCP socket with these addresses, and "" if there is none. It
+// looks up one socket: the table of all of them is long while many clusters of tests run.
+func socketInode(local, remote net.Addr) string {
+	socket, err := netlink.SocketGet(local, remote)
+	if err != nil {
+		return ""
 	}
-	return ""
+	return fmt.Sprint(socket.INode)
 }
 
 // ownsSocket reports whether the process has the socket open.

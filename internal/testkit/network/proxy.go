@@ -79,7 +79,7 @@ func (p *Proxy) forward(client net.Conn) {
 	p.mu.Lock()
 	target := p.target
 	p.mu.Unlock()
-	remote := p.network.regionOf(portOf(client.RemoteAddr()), portOf(client.LocalAddr()), p.region)
+	remote := p.network.regionOf(client, p.region)
 	server, err := net.Dial("tcp", target) //nolint:noctx // loopback
 	if err != nil {
 		return
@@ -102,11 +102,4 @@ func (p *Proxy) track(l *link) (untrack func()) {
 		defer p.network.mu.Unlock()
 		delete(p.network.links, l)
 	}
-}
-
-func portOf(addr net.Addr) int {
-	if tcp, isTCP := addr.(*net.TCPAddr); isTCP {
-		return tcp.Port
-	}
-	return 0
 }
