@@ -103,7 +103,12 @@ func (n *Network) Unregister(pid int) {
 func (n *Network) regionOf(client net.Conn, local string) string {
 	n.mu.Lock() // also waits for a process that is starting
 	defer n.mu.Unlock()
-	inode := socketInode(client.RemoteAddr(), client.LocalAddr())
+	source, isTCP := client.RemoteAddr().(*net.TCPAddr)
+	target, isTargetTCP := client.LocalAddr().(*net.TCPAddr)
+	if !isTCP || !isTargetTCP {
+		return local
+	}
+	inode := socketInode(source, target)
 	for pid, region := range n.regions {
 		if inode != "" && ownsSocket(pid, inode) {
 			return region
