@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,12 +21,14 @@ import (
 
 // settings are those of TestChaos, from the environment.
 type settings struct {
-	total  time.Duration // RTMANAGER_CHAOS: how long runs are made; one run if it is 0
-	runs   int           // RTMANAGER_CHAOS_RUNS: makes at most that many runs, until one has a violation
-	length time.Duration // RTMANAGER_CHAOS_RUN: of each run
-	seed   uint64        // RTMANAGER_CHAOS_SEED: of the first run; the next ones have the next numbers
+	total time.Duration // RTMANAGER_CHAOS: how long runs are made; one run if it is 0
+	// RTMANAGER_CHAOS_RUNS: makes at most that many runs, until one has a violation
+	maxRuns  int
+	clusters int           // RTMANAGER_CHAOS_CLUSTERS: on which runs are made at the same time
+	length   time.Duration // RTMANAGER_CHAOS_RUN: of each run
+	seed     uint64        // RTMANAGER_CHAOS_SEED: of the first run; the next ones have the next numbers
 	// RTMANAGER_CHAOS_DIR keeps the recordings of runs with a violation, each with a page that shows it, and a
-	// summary of all runs. RTMANAGER_CHAOS_KEEP keeps all recordings.
+	// summary of all runs, also of earlier tests. RTMANAGER_CHAOS_KEEP keeps all recordings.
 	dir  string
 	keep bool
 	// RTMANAGER_CHAOS_LAYOUT is external or embedded. Without it, long tests change between them.
@@ -37,7 +40,7 @@ const runsPerCluster = 20
 
 func readSettings(t *testing.T) settings {
 	t.Helper()
-	s := settings{length: 10 * time.Second, seed: uint64(rand.Uint32()), dir: os.Getenv("RTMANAGER_CHAOS_DIR"), layout: os.Getenv("RTMANAGER_CHAOS_LAYOUT")} //nolint:gosec // printed
+	s := settings{length: 10 * time.Second, clusters: 1, seed: uint64(rand.Uint32()), dir: os.Getenv("RTMANAGER_CHAOS_DIR"), layout: os.Getenv("RTMANAGER_CHAOS_LAYOUT")} //nolint:gosec // printed
 	var err error
 	if text := os.Getenv("RTMANAGER_CHAOS"); text != "" {
 		s.total, err = time.ParseDuration(text)
@@ -49,8 +52,13 @@ func readSettings(t *testing.T) settings {
 		require.NoError(t, err, "RTMANAGER_CHAOS_RUN")
 	}
 	if text := os.Getenv("RTMANAGER_CHAOS_RUNS"); text != "" {
-		s.runs, err = strconv.Atoi(text)
+		s.maxRuns, err = strconv.Atoi(text)
 		require.NoError(t, err, "RTMANAGER_CHAOS_RUNS")
+	}
+	if text := os.Getenv("RTMANAGER_CHAOS_CLUSTERS"); text != "" {
+		s.clusters, err = strconv.Atoi(text)
+		require.NoError(t, err, "RTMANAGER_CHAOS_CLUSTERS")
+		require.Positive(t, s.clusters, "RTMANAGER_CHAOS_CLUSTERS")
 	}
 	if text := os.Getenv("RTMANAGER_CHAOS_SEED"); text != "" {
 		s.seed, err = strconv.ParseUint(text, 10, 64)
@@ -61,7 +69,7 @@ func readSettings(t *testing.T) settings {
 	}
 	s.keep = os.Getenv("RTMANAGER_CHAOS_KEEP") != ""
 	if s.layout != "" {
-		require.Contains(t, []string{external, embedded}, s.layout, "RTMANAGER_CHAOS_LAYOUT")
+		require.Contains(t, layouts, s.layout, "RTMANAGER_CHAOS_LAYOUT")
 	}
 	return s
 }
@@ -71,33 +79,13 @@ func TestChaos(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs a cluster for half a minute")
 	}
-	s := readSettings(t)
-	var runs []report.Run
-	deadline := time.Now().Add(s.total)
-	isOver := func(number int) bool {
-		if s.runs > 0 {
-			return number >= s.runs || t.Failed()
-		}
-		return number > 0 && time.Now().After(deadline)
+	s := newSeries(readSettings(t))
+	var clusters sync.WaitGroup
+	for place := range s.clusters {
+		clusters.Go(func() { s.runClusters(t, place) })
 	}
-	for number := 0; !isOver(number); {
-		layout, first := s.layout, number
-		if layout == "" {
-			layout = []string{external, embedded}[number/runsPerCluster%2]
-		}
-		t.Run(fmt.Sprintf("%s from seed %d", layout, s.seed+uint64(number)), func(t *testing.T) {
-			env := newEnvironment(t, layout)
-			for end := number + runsPerCluster; number < end && !isOver(number) && !t.Failed(); {
-				runs = append(runs, makeRun(t, env, s, s.seed+uint64(number)))
-				number++
-				require.NoError(t, report.Summarize(runs).WriteFiles(s.dir))
-			}
-		})
-		if number == first {
-			break // there is no cluster
-		}
-	}
-	requireMeaningful(t, runs)
+	clusters.Wait()
+	s.requireMeaningful(t)
 }
 
 // makeRun makes one run and checks it. It fails the test with what the run broke.
@@ -135,15 +123,3 @@ var minimum = check.Minimum{Calls: 100, Changes: 100, Events: 50, Examined: map[
 	check.RuleWrites: 50, check.RuleReads: 50, check.RuleLists: 1, check.RuleOrder: 50, check.RuleLocal: 10, check.RuleWatches: 50,
 	check.RuleInvariants: 50, check.RuleFences: 1, check.RuleContainers: 1, check.RuleLiveness: 1,
 }}
-
-// requireMeaningful requires that the runs have met enough to prove something.
-func requireMeaningful(t *testing.T, runs []report.Run) {
-	t.Helper()
-	calls, unknown, faults := 0, 0, 0
-	for _, run := range runs {
-		calls, unknown, faults = calls+run.Calls, unknown+run.Unknown, faults+run.Faults
-	}
-	require.GreaterOrEqual(t, calls, 100*len(runs), "void: too few calls")
-	require.GreaterOrEqual(t, 500*unknown, calls, "void: too few calls of unknown outcome")
-	require.GreaterOrEqual(t, faults, len(runs), "void: too few faults")
-}

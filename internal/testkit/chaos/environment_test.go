@@ -23,6 +23,9 @@ const (
 	embedded = "embedded"
 )
 
+// layouts are the layouts that long tests change between.
+var layouts = []string{external, embedded}
+
 // testCluster is a cluster with a daemon in each region.
 type testCluster struct {
 	*regions.Cluster

@@ -32,29 +32,29 @@ type Recovery struct {
 	Without int `json:"without"`
 }
 
-// recoveries are the durations from which a FaultKind results.
-type recoveries struct {
-	failed  int
-	lasted  []time.Duration
-	after   map[check.CallKind][]time.Duration
-	without map[check.CallKind]int
+// Recoveries are the durations from which a FaultKind results, in nanoseconds.
+type Recoveries struct {
+	Failed  int                                `json:"failed,omitempty"`
+	Lasted  []time.Duration                    `json:"lasted"`
+	After   map[check.CallKind][]time.Duration `json:"after"`
+	Without map[check.CallKind]int             `json:"without"`
 }
 
-func newRecoveries() *recoveries {
-	return &recoveries{after: map[check.CallKind][]time.Duration{}, without: map[check.CallKind]int{}}
+func newRecoveries() *Recoveries {
+	return &Recoveries{After: map[check.CallKind][]time.Duration{}, Without: map[check.CallKind]int{}}
 }
 
 // recoveriesOf returns the recoveries of a run by kind of fault.
-func recoveriesOf(r *recording.Recording, report check.Report) map[string]*recoveries {
-	byKind := map[string]*recoveries{}
+func recoveriesOf(r *recording.Recording, report check.Report) map[string]*Recoveries {
+	byKind := map[string]*Recoveries{}
 	for _, fault := range r.Faults {
 		one := byKind[fault.Kind]
 		if one == nil {
 			one = newRecoveries()
 			byKind[fault.Kind] = one
 		}
-		if one.lasted = append(one.lasted, time.Duration(fault.Repaired-fault.Started)); fault.Error != "" {
-			one.failed++
+		if one.Lasted = append(one.Lasted, time.Duration(fault.Repaired-fault.Started)); fault.Error != "" {
+			one.Failed++
 		}
 	}
 	for _, found := range report.Stats.Recoveries {
@@ -62,36 +62,36 @@ func recoveriesOf(r *recording.Recording, report check.Report) map[string]*recov
 		switch {
 		case one == nil: // not a fault of the recording
 		case found.After < 0:
-			one.without[found.Calls]++
+			one.Without[found.Calls]++
 		default:
-			one.after[found.Calls] = append(one.after[found.Calls], time.Duration(found.After))
+			one.After[found.Calls] = append(one.After[found.Calls], time.Duration(found.After))
 		}
 	}
 	return byKind
 }
 
 // merge adds the recoveries of a run.
-func (r *recoveries) merge(other *recoveries) {
-	r.failed += other.failed
-	r.lasted = append(r.lasted, other.lasted...)
-	for kind, all := range other.after {
-		r.after[kind] = append(r.after[kind], all...)
+func (r *Recoveries) merge(other *Recoveries) {
+	r.Failed += other.Failed
+	r.Lasted = append(r.Lasted, other.Lasted...)
+	for kind, all := range other.After {
+		r.After[kind] = append(r.After[kind], all...)
 	}
-	for kind, count := range other.without {
-		r.without[kind] += count
+	for kind, count := range other.Without {
+		r.Without[kind] += count
 	}
 }
 
 // faultKinds returns the figures of recoveries, ordered by the kind of the fault.
-func faultKinds(byKind map[string]*recoveries) []FaultKind {
+func faultKinds(byKind map[string]*Recoveries) []FaultKind {
 	all := []FaultKind{}
 	for kind, r := range byKind {
-		lasted := latenciesOf(slices.Clone(r.lasted))
-		one := FaultKind{Kind: kind, Count: lasted.count, Failed: r.failed, MedianSeconds: lasted.median.Seconds(), WorstSeconds: lasted.worst.Seconds(), Recovery: map[check.CallKind]Recovery{}}
+		lasted := latenciesOf(slices.Clone(r.Lasted))
+		one := FaultKind{Kind: kind, Count: lasted.count, Failed: r.Failed, MedianSeconds: lasted.median.Seconds(), WorstSeconds: lasted.worst.Seconds(), Recovery: map[check.CallKind]Recovery{}}
 		for _, calls := range kinds {
-			after := latenciesOf(slices.Clone(r.after[calls]))
-			if after.count+r.without[calls] > 0 {
-				one.Recovery[calls] = Recovery{after.count, after.median.Seconds(), after.worst.Seconds(), r.without[calls]}
+			after := latenciesOf(slices.Clone(r.After[calls]))
+			if after.count+r.Without[calls] > 0 {
+				one.Recovery[calls] = Recovery{after.count, after.median.Seconds(), after.worst.Seconds(), r.Without[calls]}
 			}
 		}
 		all = append(all, one)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -278,4 +280,23 @@ func TestSummaryHasTheNumbersOfAllRuns(t *testing.T) {
 	page.Reset()
 	require.NoError(t, report.Summarize(nil).Write(&page))
 	require.Contains(t, content(parse(t, page.Bytes())), "no run")
+}
+
+func TestRunsOfSeveralTestsAddUp(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for number := range 3 {
+		recorded := run("text")
+		recorded.Run.Seed = uint64(number) //nolint:gosec // small
+		summary, err := report.AddRun(dir, report.NewRun(fmt.Sprintf("run-%d", number), report.Input{Recording: recorded, Check: check.Check(recorded)}))
+		require.NoError(t, err)
+		require.Len(t, summary.Runs, number+1)
+		require.Equal(t, 7*(number+1), summary.Calls)
+		require.Len(t, summary.FaultKinds, 1)
+		require.Equal(t, 2*(number+1), summary.FaultKinds[0].Count)
+		require.InDelta(t, 5, summary.FaultKinds[0].WorstSeconds, 0.001)
+	}
+	content, err := os.ReadFile(filepath.Join(dir, report.SummaryFile))
+	require.NoError(t, err)
+	require.Equal(t, 3, strings.Count(string(content), `"seed"`))
 }

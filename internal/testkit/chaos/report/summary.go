@@ -32,8 +32,10 @@ type Run struct {
 	// Skipped are the rules that were not checked, because the changes of etcd were not recorded.
 	Skipped []string `json:"skipped,omitempty"`
 
-	recoveries map[string]*recoveries
-	hasPage    bool // in the directory of the summary
+	// Recoveries are those after the faults of each kind.
+	Recoveries map[string]*Recoveries `json:"recoveries,omitempty"`
+
+	hasPage bool // in the directory of the summary
 }
 
 // Summary are the figures of many runs.
@@ -54,7 +56,7 @@ func NewRun(name string, in Input) Run {
 	run := Run{
 		Name: name, Seed: described.Seed, Layout: described.Layout, Version: described.Version, Planted: described.Planted, Started: described.Started,
 		Seconds: time.Duration(described.Duration).Seconds(), Calls: len(in.Recording.Calls), Faults: stats.InjectedFaults(),
-		Violations: map[string]int{}, Summaries: []string{}, Skipped: in.Check.Skipped, recoveries: recoveriesOf(in.Recording, in.Check),
+		Violations: map[string]int{}, Summaries: []string{}, Skipped: in.Check.Skipped, Recoveries: recoveriesOf(in.Recording, in.Check),
 	}
 	for _, call := range in.Recording.Calls {
 		if call.Outcome == recording.Unknown {
@@ -111,7 +113,7 @@ func (r Run) Link() string {
 func Summarize(runs []Run) Summary {
 	s := Summary{Runs: slices.Clone(runs)}
 	slices.SortStableFunc(s.Runs, func(a, b Run) int { return cmp.Or(cmp.Compare(a.Started, b.Started), cmp.Compare(a.Name, b.Name)) })
-	byKind := map[string]*recoveries{}
+	byKind := map[string]*Recoveries{}
 	for _, run := range s.Runs {
 		s.Seconds += run.Seconds
 		s.Calls += run.Calls
@@ -120,7 +122,7 @@ func Summarize(runs []Run) Summary {
 		if s.Violations += run.Broken(); run.Result() == "void" {
 			s.Void++
 		}
-		for kind, one := range run.recoveries {
+		for kind, one := range run.Recoveries {
 			if byKind[kind] == nil {
 				byKind[kind] = newRecoveries()
 			}
@@ -170,6 +172,7 @@ func (s Summary) WriteFiles(dir string) error {
 	for i := range s.Runs {
 		_, err := os.Stat(filepath.Join(dir, s.Runs[i].Name, PageFile))
 		s.Runs[i].hasPage = err == nil
+		s.Runs[i].Recoveries = nil // fault_kinds has their figures
 	}
 	content, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
