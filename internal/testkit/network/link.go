@@ -1,6 +1,7 @@
 package network
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -83,10 +84,10 @@ func (l *link) copy(ctx context.Context, path *path, from, to net.Conn, send fun
 	var reader sync.WaitGroup
 	reader.Go(func() {
 		defer close(queue)
+		buffer := make([]byte, chunkSize)
 		for {
-			buffer := make([]byte, chunkSize)
 			count, err := from.Read(buffer)
-			next := chunk{data: buffer[:count], sent: time.Now(), late: path.lateness(count), isFromServer: to == l.client}
+			next := chunk{data: bytes.Clone(buffer[:count]), sent: time.Now(), late: path.lateness(count), isFromServer: to == l.client}
 			select {
 			case queue <- next:
 			case <-ctx.Done():

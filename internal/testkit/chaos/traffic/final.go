@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"galaxy/rtmanager/internal/testkit/chaos/recording"
 )
 
@@ -50,16 +52,29 @@ func (t *Traffic) ListAll(ctx context.Context, d Daemon) []recording.Item {
 // Remove deletes the games of the run, which would be part of later ones. It tries each through every
 // daemon until one succeeds. StopWatches must have been called.
 func (t *Traffic) Remove(ctx context.Context) {
+	var games errgroup.Group
+	games.SetLimit(maxRemovals)
 	for game := range t.Games() {
-		for _, d := range t.cfg.Daemons {
-			call := recording.Call{Method: recording.Delete, Game: game}
-			rest{t: t, daemon: d}.send(ctx, &call, http.MethodDelete, "?force=true", nil)
-			if call.Outcome == recording.Done || call.Outcome == recording.NotFound {
-				break
-			}
+		games.Go(func() error {
+			t.remove(ctx, game)
+			return nil
+		})
+	}
+	_ = games.Wait()
+	t.http.CloseIdleConnections()
+}
+
+// maxRemovals is how many games are deleted at the same time.
+const maxRemovals = 8
+
+func (t *Traffic) remove(ctx context.Context, game string) {
+	for _, d := range t.cfg.Daemons {
+		call := recording.Call{Method: recording.Delete, Game: game}
+		rest{t: t, daemon: d}.send(ctx, &call, http.MethodDelete, "?force=true", nil)
+		if call.Outcome == recording.Done || call.Outcome == recording.NotFound {
+			return
 		}
 	}
-	t.http.CloseIdleConnections()
 }
 
 func (t *Traffic) setPosition(watcher string, revision int64) {
