@@ -79,7 +79,7 @@ func TestChaos(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs a cluster for half a minute")
 	}
-	s := newSeries(readSettings(t))
+	s := newSeries(t, readSettings(t))
 	var clusters sync.WaitGroup
 	for place := range s.clusters {
 		clusters.Go(func() { s.runClusters(t, place) })

@@ -1,7 +1,11 @@
 package chaos_test
 
 import (
+	"context"
+	"os"
+	"os/signal"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,11 +22,19 @@ type series struct {
 
 	mu       sync.Mutex
 	number   int          // of runs that were started
-	hasEnded bool         // after a failure
+	hasEnded bool         // after a failure or a signal
 	runs     []report.Run // that were made
 }
 
-func newSeries(s settings) *series { return &series{settings: s, deadline: time.Now().Add(s.total)} }
+// newSeries returns a series without runs. SIGINT or SIGTERM ends it after the runs in progress.
+func newSeries(t *testing.T, settings settings) *series {
+	t.Helper()
+	s := &series{settings: settings, deadline: time.Now().Add(settings.total)}
+	interrupted, stop := signal.NotifyContext(t.Context(), os.Interrupt, syscall.SIGTERM)
+	t.Cleanup(stop)
+	context.AfterFunc(interrupted, s.end)
+	return s
+}
 
 // next returns the seed of the next run, and false if there is none.
 func (s *series) next() (seed uint64, ok bool) {
