@@ -112,4 +112,16 @@ func TestOperations(t *testing.T) {
 			unapplied(b, recording.Call{Method: recording.Move, Game: "live", OperationID: "m", To: "eu/b", Outcome: recording.Done})
 		}, "never had the requested state"},
 	})
+	// ends ends the game by an operation on node eu/a.
+	ends := func(b *builder, method recording.Method, status, container string) {
+		b.apply("live", "op", "transition", transitioned(b.records["live"], status))
+		b.call(recording.Call{Client: "operator", Node: "eu/a", Method: method, Game: "live", OperationID: "op", To: "eu/a", Outcome: recording.Done})
+		b.call(recording.Call{Client: "operator", Node: "eu/a", Method: recording.Stop, Game: "live", OperationID: "later", Outcome: recording.Unknown})
+		b.sample(recording.Containers, "eu/a", []recording.Container{})
+		b.sample(recording.FinalList, "eu/a", []recording.Item{{Game: "live", Revision: b.revision, Status: status, ContainerID: container}, {Game: "g2", Revision: b.revisionOf("g2"), Status: "running", ContainerID: "y"}})
+	}
+	requireAccepted(t, lifecycleRecording, map[string]func(*builder){
+		"stop of a game whose container is missing": func(b *builder) { ends(b, recording.Stop, "removed", "") },
+		"move of a game that has stopped":           func(b *builder) { ends(b, recording.Move, "stopped", "x") },
+	})
 }

@@ -59,12 +59,13 @@ func (c *checker) checkOperationDone(call *recording.Call, started int64) {
 			return call.Method == recording.Cleanup
 		}
 		switch call.Method {
-		case recording.Stop:
-			return v.Record.Status == truth.Stopped
+		case recording.Stop: // a game whose container is missing, or whose first start was rolled back, is removed
+			return v.Record.Status == truth.Stopped || v.Record.Status == truth.Removed
 		case recording.Cleanup:
 			return v.Record.Status == truth.Removed
 		case recording.Move:
-			return v.Record.Status == truth.Running && (call.To == "" || v.Record.Region+"/"+v.Record.Node == call.To)
+			// A game that has stopped remains so, until its node starts it after a crash.
+			return v.Record.Status != truth.Removed && (call.To == "" || v.Record.Region+"/"+v.Record.Node == call.To)
 		default:
 			return v.Record.Status == truth.Running
 		}
