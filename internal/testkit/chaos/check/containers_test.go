@@ -123,5 +123,6 @@ func TestOperations(t *testing.T) {
 	requireAccepted(t, lifecycleRecording, map[string]func(*builder){
 		"stop of a game whose container is missing": func(b *builder) { ends(b, recording.Stop, "removed", "") },
 		"move of a game that has stopped":           func(b *builder) { ends(b, recording.Move, "stopped", "x") },
+		"patch of a game that has stopped":          func(b *builder) { ends(b, recording.Patch, "stopped", "x") },
 	})
 }

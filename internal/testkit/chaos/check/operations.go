@@ -63,8 +63,9 @@ func (c *checker) checkOperationDone(call *recording.Call, started int64) {
 			return v.Record.Status == truth.Stopped || v.Record.Status == truth.Removed
 		case recording.Cleanup:
 			return v.Record.Status == truth.Removed
+		case recording.Patch: // this and a move keep a game stopped that has stopped, until its node starts it after a crash
+			return v.Record.Status != truth.Removed
 		case recording.Move:
-			// A game that has stopped remains so, until its node starts it after a crash.
 			return v.Record.Status != truth.Removed && (call.To == "" || v.Record.Region+"/"+v.Record.Node == call.To)
 		default:
 			return v.Record.Status == truth.Running
