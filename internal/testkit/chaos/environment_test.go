@@ -87,7 +87,7 @@ func newEnvironment(t *testing.T, layout string) chaos.Environment {
 	t.Helper()
 	cluster := startCluster(t, layout)
 	env := chaos.Environment{
-		Layout: layout, Etcd: newClient(t, cluster.Endpoints()), Leader: cluster.Leader, Faults: cluster.faults(newClient(t, cluster.Endpoints())),
+		Layout: layout, Etcd: newClient(t, cluster.Endpoints()), Leader: cluster.Leader, Faults: selectFaults(t, cluster.faults(newClient(t, cluster.Endpoints()))),
 	}
 	stores := []*store{openStore(t, cluster.Endpoints()), openStore(t, cluster.Endpoints())}
 	for _, s := range stores {

@@ -9,9 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
+	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"galaxy/rtmanager/internal/testkit/chaos"
@@ -19,6 +22,23 @@ import (
 	"galaxy/rtmanager/internal/testkit/operator"
 	"galaxy/rtmanager/internal/testkit/regions"
 )
+
+// selectFaults returns the faults of the kinds in RTMANAGER_CHAOS_FAULTS, all if it is not set.
+func selectFaults(t *testing.T, faults []chaos.Fault) []chaos.Fault {
+	t.Helper()
+	text := os.Getenv("RTMANAGER_CHAOS_FAULTS")
+	if text == "" {
+		return faults
+	}
+	kinds, offered := strings.Split(text, ","), map[string]bool{}
+	for _, fault := range faults {
+		offered[fault.Kind] = true
+	}
+	for _, kind := range kinds {
+		require.True(t, offered[kind], "RTMANAGER_CHAOS_FAULTS: %q is not a kind of fault of this cluster; it has %q", kind, slices.Sorted(maps.Keys(offered)))
+	}
+	return slices.DeleteFunc(faults, func(fault chaos.Fault) bool { return !slices.Contains(kinds, fault.Kind) })
+}
 
 // faults returns the faults of the cluster. They are injected and repaired by the goroutine of the test.
 func (c testCluster) faults(client *clientv3.Client) []chaos.Fault {
