@@ -33,6 +33,8 @@ type testCluster struct {
 	daemons map[string]*regions.Daemon // by region
 	layout  string
 	disk    *operator.Disk // of the member in AP; nil if it has none of its own
+	// slowDisks are those of the members, by region; none where FUSE is not available.
+	slowDisks map[string]*operator.SlowDisk
 	// skewedBinary is a binary whose clock can be wrong; empty for none.
 	skewedBinary string
 }
@@ -63,14 +65,8 @@ func startCluster(t *testing.T, layout string) testCluster {
 		return c
 	}
 	options := []regions.MemberOption{regions.Quota(quotaBytes)}
-	dir := t.TempDir()
-	disk, err := operator.MountDisk(dir, diskBytes)
-	if err == nil {
-		t.Cleanup(func() { _ = disk.Unmount() })
-		c.disk = disk
-		options = append(options, regions.MemberIn(regions.AP, dir))
-	} else {
-		t.Logf("no disk is filled: %v", err)
+	for region, dir := range c.mountDisks(t) {
+		options = append(options, regions.MemberIn(region, dir))
 	}
 	c.Cluster = regions.Start(t, near, options...)
 	for _, region := range regions.Names() {

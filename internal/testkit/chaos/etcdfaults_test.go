@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -109,19 +108,6 @@ func quotaFault(client *clientv3.Client, cluster *regions.Cluster) chaos.Fault {
 			_, err := client.Delete(ctx, junkKey)
 			return errors.Join(err, operator.RepairSpace(ctx, cluster))
 		}, "", err
-	}}
-}
-
-// diskFault fills the disk of a member, which ends, and starts it when it has space.
-func diskFault(region string, disk *operator.Disk, cluster *regions.Cluster) chaos.Fault {
-	return chaos.Fault{Kind: "disk full", Target: region, MaxDuration: 4 * time.Second, Inject: func(context.Context, *rand.Rand) (func(context.Context) error, string, error) {
-		return func(context.Context) error {
-			err := disk.Free()
-			if cluster.SignalMember(region, syscall.Signal(0)) != nil { // it has ended
-				err = errors.Join(err, cluster.LaunchMember(region))
-			}
-			return err
-		}, "", disk.Fill()
 	}}
 }
 

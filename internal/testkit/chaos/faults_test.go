@@ -62,9 +62,7 @@ func (c testCluster) faults(client *clientv3.Client) []chaos.Fault {
 			return "", operator.RestartMembers(ctx, c.Cluster)
 		}))
 	}
-	if c.disk != nil {
-		faults = append(faults, diskFault(regions.AP, c.disk, c.Cluster))
-	}
+	faults = append(faults, c.diskFaults()...)
 	for _, region := range regions.Names() {
 		faults = append(faults, c.regionFaults(region)...)
 	}

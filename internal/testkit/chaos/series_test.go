@@ -110,6 +110,6 @@ func (s *series) requireMeaningful(t *testing.T) {
 		calls, unknown, faults = calls+run.Calls, unknown+run.Unknown, faults+run.Faults
 	}
 	require.GreaterOrEqual(t, calls, 100*len(s.runs), "void: too few calls")
-	require.GreaterOrEqual(t, 500*unknown, calls, "void: too few calls of unknown outcome")
+	require.GreaterOrEqual(t, unknown, 5*len(s.runs), "void: too few calls of unknown outcome")
 	require.GreaterOrEqual(t, faults, len(s.runs), "void: too few faults")
 }

@@ -6,5 +6,6 @@
 //	nodes.go    sessions, containers and restarts of daemons
 //	backup.go   backup and restore
 //	disk_*.go   small disks that can be full
+//	slowdisk_*.go  disks that are slow, that hang, or whose syncs fail
 //	clock.go    daemons whose clock is wrong
 package operator

@@ -45,7 +45,7 @@ type Config struct {
 	Stores []Store
 	// ClientsPerTarget is the number of clients of each daemon and store. Default 2.
 	ClientsPerTarget int
-	// ReadersPerStore is the number of clients of each store that only read, and more often. Default 32.
+	// ReadersPerStore is the number of clients of each store that only read, and more often. Default 96.
 	ReadersPerStore int
 	// BurstsPerStore is the number of clients of each store that write at the same moments, so that the store
 	// combines their writes. Default 12.
@@ -70,7 +70,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	setDefault(&c.ClientsPerTarget, 2)
-	setDefault(&c.ReadersPerStore, 32)
+	setDefault(&c.ReadersPerStore, 96)
 	setDefault(&c.BurstsPerStore, 12)
 	setDefault(&c.Games, 6)
 	setDefault(&c.Watchers, 2)
