@@ -47,6 +47,10 @@ func (c *checker) checkOrder() {
 		h.addOthers()
 		c.examine(RuleOrder, len(h.calls))
 		if v := order.Check(h.initialState(), h.calls); v != nil {
+			if v.IsUndecided {
+				c.report.Undecided = append(c.report.Undecided, fmt.Sprintf("game %s: %s", game, v.Summary))
+				continue
+			}
 			lines := []string{fmt.Sprintf("before: revision=%d %s container=%q", v.Initial.Revision, v.Initial.Status, v.Initial.Container)}
 			for _, call := range v.Calls[:min(len(v.Calls), maxLines)] {
 				lines = append(lines, call.String())

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // The rules.
@@ -47,7 +48,9 @@ type Report struct {
 	Violations []Violation
 	// Skipped are the rules that were not checked, because the changes of etcd were not recorded.
 	Skipped []string
-	Stats   Stats
+	// Undecided are the checks that were not completed. Such a run is void.
+	Undecided []string
+	Stats     Stats
 }
 
 // MaxViolations bounds the violations of one rule in a report.
@@ -69,6 +72,9 @@ type Minimum struct {
 // Void returns why the run proves nothing, nil if it has the minimum.
 func (r Report) Void(minimum Minimum) error {
 	s := r.Stats
+	if len(r.Undecided) > 0 {
+		return fmt.Errorf("the run is void: %s", strings.Join(r.Undecided, "; "))
+	}
 	for _, count := range []struct {
 		name       string
 		has, least int

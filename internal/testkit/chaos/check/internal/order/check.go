@@ -22,7 +22,9 @@ const (
 // Violation is a part of a history without an order.
 type Violation struct {
 	Summary string
-	Initial State // before the calls
+	// IsUndecided means that the search was not completed: there may be an order.
+	IsUndecided bool
+	Initial     State // before the calls
 	// Calls are the shortest history that has no order.
 	Calls []Call
 }
@@ -69,7 +71,7 @@ func checkPart(initial State, part []*Call) *Violation {
 		before, calls := shrink(initial, part)
 		return &Violation{Summary: "there is no order of the calls that agrees with their responses", Initial: before, Calls: calls}
 	case porcupine.Unknown:
-		return &Violation{Summary: fmt.Sprintf("undecided: the search through %d calls was not completed", len(part)), Initial: initial, Calls: []Call{*part[0], *part[len(part)-1]}}
+		return &Violation{IsUndecided: true, Summary: fmt.Sprintf("the search for an order of %d calls was not completed", len(part)), Initial: initial, Calls: []Call{*part[0], *part[len(part)-1]}}
 	default:
 		return nil
 	}

@@ -1,6 +1,7 @@
 package order
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/anishathalye/porcupine"
@@ -9,27 +10,34 @@ import (
 // searchState is a state of the model during the search.
 type searchState struct {
 	now State
-	// writes is how many writes were applied, and shown how many calls have shown the current record.
-	writes, shown int
+	// writes is how many writes were applied, shown how many calls have shown the current record, and
+	// absent how many calls have shown that there is none.
+	writes, shown, absent int
 }
 
-// expectations are what all calls of a part show together. They reject no order that the model alone
-// would accept, and end the search in a wrong branch at once: writes have the order of their revisions,
-// and a record is shown by all its calls before the next write.
+// expectations are what all calls of a part show together. If the model alone accepts an order, then also one
+// that has them, and they end the search in a wrong branch at once: writes have the order of their revisions,
+// a record is shown by all its calls before the next write, and calls that show the same have the order of their
+// returns. A call can be moved to behind one that returns earlier, since it is still in progress there. So the
+// time of a search does not grow with the number of orders of concurrent reads.
 type expectations struct {
 	revisions []int64       // of the writes, in order
-	shown     map[int64]int // how many calls show the record with the revision
+	shown     map[int64]int // how many calls show the record with the revision, 0 for none
+	// places are those of calls among the ones that show the same, by the order of their returns.
+	places map[*Call]int
 }
 
 func expect(calls []*Call) expectations {
-	e := expectations{shown: map[int64]int{}}
-	for _, c := range calls {
-		switch {
-		case c.Kind.isWrite():
+	e := expectations{shown: map[int64]int{}, places: map[*Call]int{}}
+	byReturn := slices.Clone(calls)
+	slices.SortStableFunc(byReturn, func(a, b *Call) int { return cmp.Compare(a.Return, b.Return) })
+	for _, c := range byReturn {
+		if c.Kind.isWrite() {
 			e.revisions = append(e.revisions, c.Revision)
-		case c.State.Exists():
-			e.shown[c.State.Revision]++
+			continue
 		}
+		e.places[c] = e.shown[c.State.Revision]
+		e.shown[c.State.Revision]++
 	}
 	slices.Sort(e.revisions)
 	return e
@@ -58,13 +66,15 @@ func (e expectations) step(s searchState, c *Call) (bool, searchState) {
 		}
 		if s.now.Exists() {
 			s.shown++
+			return s.shown-1 == e.places[c], s
 		}
-		return true, s
+		s.absent++
+		return s.absent-1 == e.places[c], s
 	}
 	isNext := s.writes < len(e.revisions) && e.revisions[s.writes] == c.Revision
-	if !isNext || s.shown != e.shown[s.now.Revision] {
+	if !isNext || s.now.Exists() && s.shown != e.shown[s.now.Revision] {
 		return false, s
 	}
 	next, isPossible := c.apply(s.now)
-	return isPossible, searchState{now: next, writes: s.writes + 1}
+	return isPossible, searchState{now: next, writes: s.writes + 1, absent: s.absent}
 }
