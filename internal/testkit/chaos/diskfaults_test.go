@@ -70,7 +70,7 @@ func (c *testCluster) diskFaults() []chaos.Fault {
 
 // diskFault returns a fault of the disk of a member. The member may end, and is started after the repair.
 func (c *testCluster) diskFault(kind, region string, begin func(*rand.Rand) (detail string, err error), end func() error) chaos.Fault {
-	return chaos.Fault{Kind: kind, Target: region, MaxDuration: 4 * time.Second, Inject: func(_ context.Context, rng *rand.Rand) (func(context.Context) error, string, error) {
+	return chaos.Fault{Kind: kind, Target: region, Process: c.memberProcess(region), MaxDuration: 4 * time.Second, Inject: func(_ context.Context, rng *rand.Rand) (func(context.Context) error, string, error) {
 		detail, err := begin(rng)
 		return func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, operatorTimeout)

@@ -1,10 +1,12 @@
 package chaos_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -15,6 +17,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/chaos/traffic"
 	"galaxy/rtmanager/internal/testkit/operator"
 	"galaxy/rtmanager/internal/testkit/regions"
+	"galaxy/rtmanager/internal/wait"
 )
 
 // The layouts of a cluster: etcd members that are processes of their own, or members in the daemons.
@@ -85,6 +88,10 @@ func newEnvironment(t *testing.T, layout string) chaos.Environment {
 	env := chaos.Environment{
 		Layout: layout, Etcd: newClient(t, cluster.Endpoints()), Leader: cluster.Leader, Faults: selectFaults(t, cluster.faults(newClient(t, cluster.Endpoints()))),
 	}
+	if layout == external {
+		// All runs of a cluster together would reach its quota.
+		env.Prepare = cluster.repairSpace
+	}
 	stores := []*store{openStore(t, cluster.Endpoints()), openStore(t, cluster.Endpoints())}
 	for _, s := range stores {
 		env.Stores = append(env.Stores, s)
@@ -106,6 +113,18 @@ func newEnvironment(t *testing.T, layout string) chaos.Environment {
 		return alive
 	}
 	return env
+}
+
+// repairSpace frees the space of the members. It retries, since etcd may be electing a leader.
+func (c testCluster) repairSpace(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
+	defer cancel()
+	for {
+		err := operator.RepairSpace(ctx, c.Cluster)
+		if err == nil || wait.For(ctx, 200*time.Millisecond) != nil {
+			return err
+		}
+	}
 }
 
 func newClient(t *testing.T, endpoints []string) *clientv3.Client {

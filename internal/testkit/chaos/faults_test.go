@@ -73,8 +73,8 @@ func (c testCluster) faults(client *clientv3.Client) []chaos.Fault {
 func (c testCluster) regionFaults(region string) []chaos.Fault {
 	daemon := c.daemons[region]
 	faults := []chaos.Fault{
-		simpleFault("member frozen", region, 5*time.Second, signals(c.SignalMember, region, syscall.SIGSTOP), signals(c.SignalMember, region, syscall.SIGCONT)),
-		simpleFault("daemon killed", region, 4*time.Second, func() error { daemon.Kill(); return nil }, daemon.Launch),
+		simpleFault("member frozen", region, c.memberProcess(region), 5*time.Second, signals(c.SignalMember, region, syscall.SIGSTOP), signals(c.SignalMember, region, syscall.SIGCONT)),
+		simpleFault("daemon killed", region, c.daemonProcess(region), 4*time.Second, func() error { daemon.Kill(); return nil }, daemon.Launch),
 		operatorFault("leader moved", region, func(ctx context.Context, _ *rand.Rand) (string, error) { return "", c.TransferLeader(ctx, region) }),
 		operatorFault("session revoked", region, func(ctx context.Context, _ *rand.Rand) (string, error) {
 			return "", operator.RevokeSession(ctx, c.Cluster, daemon)
@@ -82,8 +82,8 @@ func (c testCluster) regionFaults(region string) []chaos.Fault {
 	}
 	if c.layout == external { // otherwise the member is in the daemon
 		faults = append(faults,
-			simpleFault("member killed", region, 4*time.Second, func() error { c.KillMember(region); return nil }, func() error { return c.LaunchMember(region) }),
-			simpleFault("daemon frozen", region, 5*time.Second, func() error { return daemon.Signal(syscall.SIGSTOP) }, func() error { return daemon.Signal(syscall.SIGCONT) }),
+			simpleFault("member killed", region, c.memberProcess(region), 4*time.Second, func() error { c.KillMember(region); return nil }, func() error { return c.LaunchMember(region) }),
+			simpleFault("daemon frozen", region, c.daemonProcess(region), 5*time.Second, func() error { return daemon.Signal(syscall.SIGSTOP) }, func() error { return daemon.Signal(syscall.SIGCONT) }),
 			c.restartFault("member replaced", region, func(ctx context.Context, _ *rand.Rand) (string, error) {
 				return "", errors.Join(c.ReplaceMember(ctx, region), operator.AwaitMember(ctx, c.Cluster, region))
 			}),
@@ -176,8 +176,19 @@ func operatorFault(kind, target string, do func(ctx context.Context, rng *rand.R
 	}}
 }
 
-func simpleFault(kind, target string, longest time.Duration, begin, end func() error) chaos.Fault {
-	return chaos.Fault{Kind: kind, Target: target, MaxDuration: longest, Inject: func(context.Context, *rand.Rand) (func(context.Context) error, string, error) {
+// memberProcess and daemonProcess are the names of processes, which are the same one if the member is in the
+// daemon.
+func (c testCluster) memberProcess(region string) string {
+	if c.layout == embedded {
+		return c.daemonProcess(region)
+	}
+	return "member " + region
+}
+
+func (c testCluster) daemonProcess(region string) string { return "daemon " + region }
+
+func simpleFault(kind, target, process string, longest time.Duration, begin, end func() error) chaos.Fault {
+	return chaos.Fault{Kind: kind, Target: target, Process: process, MaxDuration: longest, Inject: func(context.Context, *rand.Rand) (func(context.Context) error, string, error) {
 		err := begin()
 		return func(context.Context) error { return end() }, "", err
 	}}

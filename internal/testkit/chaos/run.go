@@ -21,6 +21,9 @@ type Fault struct {
 	Target string
 	// MaxDuration is how long it may last.
 	MaxDuration time.Duration
+	// Process is what the fault stops or disturbs as a whole, such as a member. Two faults of one process never
+	// happen at the same time: the repair of one would end the other.
+	Process string
 	// IsAlone keeps other faults from happening at the same time.
 	IsAlone bool
 	// Inject injects the fault and returns what repairs it, also with an error if something must be
@@ -45,6 +48,8 @@ type Environment struct {
 	Containers func(node string) []recording.Container
 	// Leader returns the member that leads etcd, empty if that is not known.
 	Leader func() string
+	// Prepare, if not nil, makes the cluster ready for another run, such as by a compaction.
+	Prepare func(ctx context.Context) error
 	// Restore, if not nil, saves a backup and returns a function that restores it: it stops the cluster, calls
 	// stopped, and starts the cluster from the backup. It is a fault too.
 	Restore func(ctx context.Context) (restore func(ctx context.Context, stopped func()) error, err error)
@@ -72,6 +77,11 @@ const recoveryTimeout = time.Minute
 func Execute(ctx context.Context, env Environment, cfg Config) error {
 	if cfg.Log == nil {
 		cfg.Log = func(string, ...any) {}
+	}
+	if env.Prepare != nil {
+		if err := env.Prepare(ctx); err != nil {
+			return fmt.Errorf("prepare the cluster: %w", err)
+		}
 	}
 	record, err := recording.Create(cfg.Dir)
 	if err != nil {
@@ -154,11 +164,13 @@ func injectFaults(ctx context.Context, env Environment, cfg Config, record *reco
 	wait(time.Second)
 	for time.Now().Before(deadline) && ctx.Err() == nil && len(env.Faults) > 0 {
 		var repairs []func()
+		disturbed := map[string]bool{}
 		for count := 1 + rng.IntN(3)/2; count > 0; count-- {
 			fault := env.Faults[rng.IntN(len(env.Faults))]
-			if fault.IsAlone && len(repairs) > 0 {
+			if fault.IsAlone && len(repairs) > 0 || disturbed[fault.Process] {
 				continue
 			}
+			disturbed[fault.Process] = fault.Process != ""
 			repairs = append(repairs, inject(ctx, fault, rng, cfg, record))
 			wait(min(fault.MaxDuration, cfg.Duration/4))
 			if fault.IsAlone {
