@@ -190,7 +190,7 @@ var allowed = map[string][]string{
 	"testkit/operator":        {"testkit/regions"},
 	"testkit/chaos/recording": {},
 	"testkit/chaos/traffic":   {"domain/", "ports", "wait", "testkit/chaos/recording"},
-	"testkit/chaos":           {"domain/", "ports", "planted", "testkit/operator", "testkit/network", "testkit/chaos/", "testkit/regions", "testkit/faultkv", "adapters/etcdstore", "wait"},
+	"testkit/chaos":           {"domain/", "ports", "planted", "testkit/operator", "testkit/dockertest", "testkit/network", "testkit/chaos/", "testkit/regions", "testkit/faultkv", "adapters/etcdstore", "wait"},
 	"testkit/nodetest":        {"domain/", "ports", "adapters/", "services/", "workers/", "testkit/"},
 	"testkit/chaos/report":    {"testkit/chaos/recording", "testkit/chaos/check"},
 	"testkit/chaos/command":   {"testkit/chaos", "testkit/chaos/recording", "testkit/chaos/report", "testkit/chaos/check", "testkit/chaos/traffic", "wait"},

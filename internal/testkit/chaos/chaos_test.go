@@ -31,7 +31,7 @@ type settings struct {
 	// summary of all runs, also of earlier tests. RTMANAGER_CHAOS_KEEP keeps all recordings.
 	dir  string
 	keep bool
-	// RTMANAGER_CHAOS_LAYOUT is external or embedded. Without it, long tests change between them.
+	// RTMANAGER_CHAOS_LAYOUT is external, embedded or docker. Without it, long tests change between them.
 	layout string
 }
 
@@ -69,7 +69,7 @@ func readSettings(t *testing.T) settings {
 	}
 	s.keep = os.Getenv("RTMANAGER_CHAOS_KEEP") != ""
 	if s.layout != "" {
-		require.Contains(t, layouts, s.layout, "RTMANAGER_CHAOS_LAYOUT")
+		require.Contains(t, []string{external, embedded, docker}, s.layout, "RTMANAGER_CHAOS_LAYOUT")
 	}
 	return s
 }
@@ -95,7 +95,7 @@ func makeRun(t *testing.T, env chaos.Environment, s settings, seed uint64) repor
 	dir := filepath.Join(s.dir, fmt.Sprintf("run-%d", seed))
 	require.NoError(t, chaos.Execute(t.Context(), env, chaos.Config{
 		Seed: seed, Dir: dir, Name: fmt.Sprintf("r%d", seed), Duration: s.length, Log: t.Logf, Planted: os.Getenv("RTMANAGER_PLANTED_BUG"),
-		Traffic: traffic.Config{LifecycleGames: 2, Image: "gameserver:1.0.0", PatchImage: "gameserver:1.0.1"},
+		Traffic: traffic.Config{LifecycleGames: 2},
 	}))
 	checked, err := report.CheckRecording(dir, report.Options{Minimum: minimum, Repeat: func(run recording.Run) string {
 		return fmt.Sprintf("RTMANAGER_CHAOS_RUN=%s RTMANAGER_CHAOS_SEED=%d RTMANAGER_CHAOS_LAYOUT=%s go test -run 'TestChaos$' -v ./internal/testkit/chaos", s.length, run.Seed, run.Layout)

@@ -20,14 +20,21 @@ import (
 	"galaxy/rtmanager/internal/wait"
 )
 
-// The layouts of a cluster: etcd members that are processes of their own, or members in the daemons.
+// The layouts of a cluster: etcd members that are processes of their own, or members in the daemons; with the
+// process engine, or with the Docker Engine.
 const (
 	external = "external"
 	embedded = "embedded"
+	docker   = "docker" // with external members
 )
 
-// layouts are the layouts that long tests change between.
-var layouts = []string{external, embedded}
+// layouts returns the layouts that long tests change between.
+func layouts(ctx context.Context) []string {
+	if hasDocker(ctx) {
+		return []string{external, embedded, docker}
+	}
+	return []string{external, embedded}
+}
 
 // testCluster is a cluster with a daemon in each region.
 type testCluster struct {
@@ -35,6 +42,7 @@ type testCluster struct {
 
 	daemons map[string]*regions.Daemon // by region
 	layout  string
+	docker  *dockerEngine  // nil with the process engine
 	disk    *operator.Disk // of the member in AP; nil if it has none of its own
 	// slowDisks are those of the members, by region; none where FUSE is not available.
 	slowDisks map[string]*operator.SlowDisk
@@ -67,13 +75,20 @@ func startCluster(t *testing.T, layout string) testCluster {
 		}
 		return c
 	}
+	if layout == docker {
+		c.docker = startDocker(t)
+	}
 	options := []regions.MemberOption{regions.Quota(quotaBytes)}
 	for region, dir := range c.mountDisks(t) {
 		options = append(options, regions.MemberIn(region, dir))
 	}
 	c.Cluster = regions.Start(t, near, options...)
 	for _, region := range regions.Names() {
-		c.daemons[region] = c.StartDaemon(region, region+"-1", noBrake...)
+		flags := noBrake
+		if c.docker != nil {
+			flags = append(c.docker.flags(region), flags...)
+		}
+		c.daemons[region] = c.StartDaemon(region, region+"-1", flags...)
 	}
 	return c
 }
@@ -88,7 +103,7 @@ func newEnvironment(t *testing.T, layout string) chaos.Environment {
 	env := chaos.Environment{
 		Layout: layout, Etcd: newClient(t, cluster.Endpoints()), Leader: cluster.Leader, Faults: selectFaults(t, cluster.faults(newClient(t, cluster.Endpoints()))),
 	}
-	if layout == external {
+	if layout != embedded {
 		// All runs of a cluster together would reach its quota.
 		env.Prepare = cluster.repairSpace
 	}
@@ -96,7 +111,7 @@ func newEnvironment(t *testing.T, layout string) chaos.Environment {
 	for _, s := range stores {
 		env.Stores = append(env.Stores, s)
 	}
-	if layout == external && os.Getenv("RTMANAGER_CHAOS_RESTORE") != "" {
+	if layout != embedded && os.Getenv("RTMANAGER_CHAOS_RESTORE") != "" {
 		env.Restore = cluster.restore(t.TempDir(), stores)
 	}
 	byNode := map[string]*regions.Daemon{}
@@ -105,7 +120,18 @@ func newEnvironment(t *testing.T, layout string) chaos.Environment {
 		env.Daemons = append(env.Daemons, d)
 		byNode[d.Name()] = cluster.daemons[region]
 	}
+	env.Image, env.PatchImage = "gameserver:1.0.0", "gameserver:1.0.1"
+	if cluster.docker != nil {
+		env.Image, env.PatchImage = cluster.docker.images+env.Image, cluster.docker.images+env.PatchImage
+	}
 	env.Containers = func(node string) []recording.Container {
+		if region, name, _ := strings.Cut(node, "/"); cluster.docker != nil {
+			alive, err := cluster.docker.containers(t.Context(), region, name)
+			if err != nil {
+				t.Logf("the containers of node %s are not observed: %v", node, err)
+			}
+			return alive
+		}
 		alive := []recording.Container{}
 		for _, c := range byNode[node].Containers() {
 			alive = append(alive, recording.Container{ID: c.ID, Game: c.Game, PID: c.PID})

@@ -57,7 +57,7 @@ func (c testCluster) faults(client *clientv3.Client) []chaos.Fault {
 			return binary, operator.RestartDaemons(ctx, binary, slices.Collect(maps.Values(c.daemons))...)
 		}))
 	}
-	if c.layout == external {
+	if c.layout != embedded {
 		faults = append(faults, quotaFault(client, c.Cluster), c.restartFault("members restarted one by one", "cluster", func(ctx context.Context, _ *rand.Rand) (string, error) {
 			return "", operator.RestartMembers(ctx, c.Cluster)
 		}))
@@ -80,7 +80,7 @@ func (c testCluster) regionFaults(region string) []chaos.Fault {
 			return "", operator.RevokeSession(ctx, c.Cluster, daemon)
 		}),
 	}
-	if c.layout == external { // otherwise the member is in the daemon
+	if c.layout != embedded { // otherwise the member is in the daemon
 		faults = append(faults,
 			simpleFault("member killed", region, c.memberProcess(region), 4*time.Second, func() error { c.KillMember(region); return nil }, func() error { return c.LaunchMember(region) }),
 			simpleFault("daemon frozen", region, c.daemonProcess(region), 5*time.Second, func() error { return daemon.Signal(syscall.SIGSTOP) }, func() error { return daemon.Signal(syscall.SIGCONT) }),
@@ -91,6 +91,9 @@ func (c testCluster) regionFaults(region string) []chaos.Fault {
 	}
 	if c.skewedBinary != "" {
 		faults = append(faults, clockFault(region, daemon, c.skewedBinary))
+	}
+	if c.docker != nil {
+		return append(faults, c.docker.faults(region)...)
 	}
 	return append(faults, containerFaults(region, daemon)...)
 }
@@ -142,7 +145,7 @@ func (c testCluster) restore(dir string, stores []*store) func(context.Context) 
 func (c testCluster) startEnded() error {
 	var err error
 	for _, region := range regions.Names() {
-		if c.layout == external && c.SignalMember(region, syscall.Signal(0)) != nil {
+		if c.layout != embedded && c.SignalMember(region, syscall.Signal(0)) != nil {
 			err = errors.Join(err, c.LaunchMember(region))
 		}
 		if c.daemons[region].Signal(syscall.Signal(0)) != nil {

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,8 +45,11 @@ type Environment struct {
 	// Faults are those that runs can inject.
 	Faults []Fault
 	// Containers returns the containers that run on the node of a daemon; nil means that they
-	// cannot be observed.
+	// cannot be observed, as does a result of nil at one time.
 	Containers func(node string) []recording.Container
+	// Image and PatchImage are images of one major and minor version that every daemon has, if Config.Traffic names
+	// none.
+	Image, PatchImage string
 	// Leader returns the member that leads etcd, empty if that is not known.
 	Leader func() string
 	// Prepare, if not nil, makes the cluster ready for another run, such as by a compaction.
@@ -98,6 +102,7 @@ func Execute(ctx context.Context, env Environment, cfg Config) error {
 	trafficConfig := cfg.Traffic
 	trafficConfig.Seed, trafficConfig.Run, trafficConfig.Daemons, trafficConfig.Stores = cfg.Seed, cfg.Name, env.Daemons, env.Stores
 	trafficConfig.Etcd = env.Etcd
+	trafficConfig.Image, trafficConfig.PatchImage = cmp.Or(trafficConfig.Image, env.Image), cmp.Or(trafficConfig.PatchImage, env.PatchImage)
 	clients := traffic.Start(ctx, record, trafficConfig)
 
 	if env.Restore != nil && changes != nil {

@@ -40,7 +40,9 @@ func startSampler(env Environment, record *recording.Writer) *sampler {
 func sample(env Environment, record *recording.Writer) {
 	if env.Containers != nil {
 		for _, d := range env.Daemons {
-			record.Sample(recording.Containers, d.Name(), env.Containers(d.Name()))
+			if alive := env.Containers(d.Name()); alive != nil {
+				record.Sample(recording.Containers, d.Name(), alive)
+			}
 		}
 	}
 	if env.Leader != nil {

@@ -72,6 +72,7 @@ func (s *series) end() {
 // place is the first layout.
 func (s *series) runClusters(t *testing.T, place int) {
 	t.Helper()
+	layouts := layouts(t.Context())
 	for ; ; place++ {
 		seed, ok := s.next()
 		if !ok {

@@ -67,8 +67,10 @@ func (b *binaryDir) build() (string, error) {
 			return
 		}
 		args := append(append([]string{"build"}, planted.BuildFlags()...), "-o", b.path, "galaxy/rtmanager/cmd/...")
+		cmd := exec.CommandContext(context.Background(), "go", args...)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as releases; images have no libraries
 		var out []byte
-		if out, b.err = exec.CommandContext(context.Background(), "go", args...).CombinedOutput(); b.err != nil {
+		if out, b.err = cmd.CombinedOutput(); b.err != nil {
 			_, _ = os.Stderr.Write(out)
 		}
 	})
