@@ -82,6 +82,9 @@ func startCluster(t *testing.T, layout string) testCluster {
 	for region, dir := range c.mountDisks(t) {
 		options = append(options, regions.MemberIn(region, dir))
 	}
+	if len(c.slowDisks) > 0 {
+		options = append(options, regions.Synced())
+	}
 	c.Cluster = regions.Start(t, near, options...)
 	for _, region := range regions.Names() {
 		flags := noBrake

@@ -25,6 +25,7 @@ type memberConfig struct {
 	HasJoined                                     bool  // joins a cluster that exists
 	QuotaBytes                                    int64 // 0 means the default of etcd
 	IsFast                                        bool  // has timing for regions without delays
+	IsSynced                                      bool  // syncs its files; others are faster
 }
 
 // MemberOption changes how the members of Start are run.
@@ -33,6 +34,11 @@ type MemberOption func(*memberConfig)
 // Quota limits the space of each member. Beyond it etcd raises an alarm and rejects every put.
 func Quota(bytes int64) MemberOption {
 	return func(c *memberConfig) { c.QuotaBytes = bytes }
+}
+
+// Synced lets members sync their files, as etcd does by default. Without it they wait for no disk.
+func Synced() MemberOption {
+	return func(c *memberConfig) { c.IsSynced = true }
 }
 
 // MemberIn puts the data of the member of the region into an empty directory, such as a small
@@ -84,7 +90,7 @@ func runMember(encoded string) error {
 	if member.HasJoined {
 		cfg.ClusterState = embed.ClusterStateFlagExisting
 	}
-	cfg.UnsafeNoFsync = true
+	cfg.UnsafeNoFsync = !member.IsSynced
 	logger, err := zap.NewProduction()
 	if err != nil {
 		return err
