@@ -15,6 +15,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/chaos"
 	"galaxy/rtmanager/internal/testkit/operator"
 	"galaxy/rtmanager/internal/testkit/regions"
+	"galaxy/rtmanager/internal/wait"
 )
 
 // etcdFaults returns what can happen to etcd by requests of an operator, or of time.
@@ -91,7 +92,7 @@ const junkKey = "/chaos/junk"
 
 // quotaFault writes until etcd is read-only because its space is used up, and repairs that as an operator
 // does.
-func quotaFault(client *clientv3.Client, cluster *regions.Cluster) chaos.Fault {
+func (c testCluster) quotaFault(client *clientv3.Client) chaos.Fault {
 	return chaos.Fault{Kind: "quota reached", Target: "cluster", MaxDuration: 4 * time.Second, Inject: func(ctx context.Context, _ *rand.Rand) (func(context.Context) error, string, error) {
 		ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
 		defer cancel()
@@ -105,11 +106,21 @@ func quotaFault(client *clientv3.Client, cluster *regions.Cluster) chaos.Fault {
 		return func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
 			defer cancel()
-			_, err := client.Delete(ctx, junkKey)
-			return errors.Join(err, operator.RepairSpace(ctx, cluster))
+			for {
+				_, err := client.Delete(ctx, junkKey)
+				if err == nil {
+					return c.repairSpace(ctx)
+				}
+				if wait.For(ctx, 200*time.Millisecond) != nil { // etcd may be electing a leader
+					return err
+				}
+			}
 		}, "", err
 	}}
 }
+
+// errNoGame means that no game can be killed.
+var errNoGame = errors.New("no game runs")
 
 // containerFaults returns the faults of the games of a daemon.
 func containerFaults(region string, daemon *regions.Daemon) []chaos.Fault {
@@ -117,7 +128,7 @@ func containerFaults(region string, daemon *regions.Daemon) []chaos.Fault {
 		return func(_ context.Context, rng *rand.Rand) (string, error) {
 			alive := daemon.Containers()
 			if len(alive) == 0 {
-				return "no game", nil
+				return "", errNoGame
 			}
 			chosen := alive[rng.IntN(len(alive))]
 			return chosen.Game, do(chosen)

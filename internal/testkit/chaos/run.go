@@ -27,7 +27,8 @@ type Fault struct {
 	Process string
 	// IsAlone keeps other faults from happening at the same time.
 	IsAlone bool
-	// Inject injects the fault and returns what repairs it, also with an error if something must be
+	// Inject injects the fault and returns what repairs it. It fails also if there is nothing to disturb, such as no
+	// game to kill. It returns the repair also with an error if something must be
 	// repaired. The repairs of two faults run concurrently: a daemon is ready only after its member is.
 	Inject func(ctx context.Context, rng *rand.Rand) (repair func(ctx context.Context) error, detail string, err error)
 }
@@ -214,7 +215,8 @@ func inject(ctx context.Context, fault Fault, rng *rand.Rand, cfg Config, record
 	cfg.Log("%8.3f s  %s: %s %s", time.Duration(entry.Started).Seconds(), fault.Kind, fault.Target, detail)
 	return func() {
 		if end != nil { // also what was injected in part
-			err = errors.Join(err, end(context.WithoutCancel(ctx)))
+			repairErr := end(context.WithoutCancel(ctx))
+			entry.Unrepaired, err = repairErr != nil, errors.Join(err, repairErr)
 		}
 		if entry.Repaired = record.Now(); err != nil {
 			entry.Error = err.Error()

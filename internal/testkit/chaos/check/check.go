@@ -43,7 +43,9 @@ func Check(r *recording.Recording) Report {
 		c.checkFences()
 		if i == len(parts)-1 {
 			c.checkContainers()
-			c.checkLiveness()
+			if len(report.Stats.Unrepaired) == 0 { // otherwise the cluster may have a reason not to recover
+				c.checkLiveness()
+			}
 		}
 	}
 	return report

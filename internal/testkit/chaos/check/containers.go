@@ -35,6 +35,9 @@ func (c *checker) checkContainers() {
 		}
 	}
 	c.checkOneContainer(byNode)
+	if len(c.report.Stats.Unrepaired) > 0 {
+		return // the cluster may have a reason not to recover
+	}
 	for _, node := range c.run.Nodes {
 		if samples := byNode[node]; len(samples) > 0 && c.isFinal(node, samples[len(samples)-1].at) {
 			c.checkFinalContainers(&samples[len(samples)-1])

@@ -71,3 +71,21 @@ func TestVoid(t *testing.T) {
 		t.Errorf("the first recovery is %+v", got)
 	}
 }
+
+// A cluster that was not repaired need not recover: the run proves nothing about that.
+func TestUnrepairedFault(t *testing.T) {
+	t.Parallel()
+	b := lifecycleRecording()
+	b.Samples[3].Value = encode(503) // a node is not ready
+	if report := check.Check(&b.Recording); len(report.Violations) == 0 {
+		t.Fatal("no violation although a node is not ready")
+	}
+	b.Faults = []recording.Fault{{Kind: "quota reached", Target: "cluster", Error: "no leader", Unrepaired: true}}
+	report := check.Check(&b.Recording)
+	if len(report.Violations) > 0 {
+		t.Errorf("violations: %v", report.Violations)
+	}
+	if err := report.Void(check.Minimum{}); err == nil || !strings.Contains(err.Error(), "no leader") {
+		t.Errorf("the run is not void: %v", err)
+	}
+}

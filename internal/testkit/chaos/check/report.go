@@ -75,6 +75,9 @@ func (r Report) Void(minimum Minimum) error {
 	if len(r.Undecided) > 0 {
 		return fmt.Errorf("the run is void: %s", strings.Join(r.Undecided, "; "))
 	}
+	if len(s.Unrepaired) > 0 {
+		return fmt.Errorf("the run is void: the cluster was not repaired: %s", strings.Join(s.Unrepaired, "; "))
+	}
 	for _, count := range []struct {
 		name       string
 		has, least int

@@ -2,6 +2,7 @@ package check
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"galaxy/rtmanager/internal/testkit/chaos/recording"
@@ -16,6 +17,7 @@ type Stats struct {
 	UnknownShare    float64
 	Faults          map[string]int // by kind
 	FailedFaults    int            // that could not be injected or repaired
+	Unrepaired      []string       // the faults whose repair failed
 	Events          int
 	Streams         int
 	Changes         int
@@ -95,6 +97,9 @@ func newStats(r *recording.Recording) Stats {
 		s.Faults[fault.Kind]++
 		if fault.Error != "" {
 			s.FailedFaults++
+		}
+		if fault.Unrepaired {
+			s.Unrepaired = append(s.Unrepaired, fmt.Sprintf("%s: %s: %s", fault.Kind, fault.Target, fault.Error))
 		}
 	}
 	for i := range r.Events {

@@ -11,6 +11,8 @@ type Fault struct {
 	Repaired int64  `json:"repaired"` // when the harness had repaired it
 	// Error is why it could not be injected or repaired; empty if it was.
 	Error string `json:"error,omitempty"`
+	// Unrepaired means that the error is of the repair: the cluster may not have been whole afterwards.
+	Unrepaired bool `json:"unrepaired,omitempty"`
 }
 
 // Sample is a part of the state of the cluster at one time.
