@@ -151,8 +151,11 @@ func (e *dockerEngine) faults(region string) []chaos.Fault {
 	ofAny := func(do func(ctx context.Context, id string) error) func(context.Context, *rand.Rand) (string, error) {
 		return func(ctx context.Context, rng *rand.Rand) (string, error) {
 			alive, err := e.containers(ctx, region, region+"-1")
-			if err != nil || len(alive) == 0 {
-				return "no game", err
+			if err != nil {
+				return "", err
+			}
+			if len(alive) == 0 {
+				return "", errNoGame
 			}
 			chosen := alive[rng.IntN(len(alive))]
 			return chosen.Game, do(ctx, chosen.ID)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
 
 	"galaxy/rtmanager/internal/testkit/chaos"
 	"galaxy/rtmanager/internal/testkit/chaos/recording"
@@ -25,15 +24,16 @@ import (
 const (
 	external = "external"
 	embedded = "embedded"
-	docker   = "docker" // with external members
+	docker   = "docker"  // with external members
+	secured  = "secured" // with external members that authenticate requests
 )
 
 // layouts returns the layouts that long tests change between.
 func layouts(ctx context.Context) []string {
 	if hasDocker(ctx) {
-		return []string{external, embedded, docker}
+		return []string{external, embedded, docker, secured}
 	}
-	return []string{external, embedded}
+	return []string{external, embedded, secured}
 }
 
 // testCluster is a cluster with a daemon in each region.
@@ -42,8 +42,10 @@ type testCluster struct {
 
 	daemons map[string]*regions.Daemon // by region
 	layout  string
-	docker  *dockerEngine  // nil with the process engine
-	disk    *operator.Disk // of the member in AP; nil if it has none of its own
+	docker  *dockerEngine // nil with the process engine
+	// passwords is that of the user of the daemons; nil if etcd does not authenticate requests.
+	passwords *passwords
+	disk      *operator.Disk // of the member in AP; nil if it has none of its own
 	// slowDisks are those of the members, by region; none where FUSE is not available.
 	slowDisks map[string]*operator.SlowDisk
 	// skewedBinary is a binary whose clock can be wrong; empty for none.
@@ -86,10 +88,16 @@ func startCluster(t *testing.T, layout string) testCluster {
 		options = append(options, regions.Synced())
 	}
 	c.Cluster = regions.Start(t, near, options...)
+	if layout == secured {
+		c.passwords = c.secure(t)
+	}
 	for _, region := range regions.Names() {
 		flags := noBrake
 		if c.docker != nil {
 			flags = append(c.docker.flags(region), flags...)
+		}
+		if c.passwords != nil {
+			flags = append(c.passwords.flags(), flags...)
 		}
 		c.daemons[region] = c.StartDaemon(region, region+"-1", flags...)
 	}
@@ -104,13 +112,13 @@ func newEnvironment(t *testing.T, layout string) chaos.Environment {
 	t.Helper()
 	cluster := startCluster(t, layout)
 	env := chaos.Environment{
-		Layout: layout, Etcd: newClient(t, cluster.Endpoints()), Leader: cluster.Leader, Faults: selectFaults(t, cluster.faults(newClient(t, cluster.Endpoints()))),
+		Layout: layout, Etcd: newClient(t, cluster.Cluster), Leader: cluster.Leader, Faults: selectFaults(t, cluster.faults(newClient(t, cluster.Cluster))),
 	}
 	if layout != embedded {
 		// All runs of a cluster together would reach its quota.
 		env.Prepare = cluster.repairSpace
 	}
-	stores := []*store{openStore(t, cluster.Endpoints()), openStore(t, cluster.Endpoints())}
+	stores := []*store{openStore(t, cluster.Cluster), openStore(t, cluster.Cluster)}
 	for _, s := range stores {
 		env.Stores = append(env.Stores, s)
 	}
@@ -156,9 +164,9 @@ func (c testCluster) repairSpace(ctx context.Context) error {
 	}
 }
 
-func newClient(t *testing.T, endpoints []string) *clientv3.Client {
+func newClient(t *testing.T, cluster *regions.Cluster) *clientv3.Client {
 	t.Helper()
-	client, err := clientv3.New(clientv3.Config{Endpoints: endpoints, Logger: zap.NewNop()})
+	client, err := clientv3.New(cluster.ClientConfig(cluster.Endpoints()...))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = client.Close() })
 	return client

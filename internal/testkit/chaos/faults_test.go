@@ -58,11 +58,14 @@ func (c testCluster) faults(client *clientv3.Client) []chaos.Fault {
 		}))
 	}
 	if c.layout != embedded {
-		faults = append(faults, quotaFault(client, c.Cluster), c.restartFault("members restarted one by one", "cluster", func(ctx context.Context, _ *rand.Rand) (string, error) {
+		faults = append(faults, c.quotaFault(client), c.restartFault("members restarted one by one", "cluster", func(ctx context.Context, _ *rand.Rand) (string, error) {
 			return "", operator.RestartMembers(ctx, c.Cluster)
 		}))
 	}
 	faults = append(faults, c.diskFaults()...)
+	if c.passwords != nil {
+		faults = append(faults, c.passwords.fault(client))
+	}
 	for _, region := range regions.Names() {
 		faults = append(faults, c.regionFaults(region)...)
 	}

@@ -11,27 +11,27 @@ import (
 
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
 
 	"galaxy/rtmanager/internal/adapters/etcdstore"
 	"galaxy/rtmanager/internal/domain/runtime"
 	"galaxy/rtmanager/internal/ports"
+	"galaxy/rtmanager/internal/testkit/regions"
 )
 
 // store is a store in this process, some of whose requests are lost. Restart opens another one on
 // the same etcd, as the restart of a daemon does. Calls in progress then fail.
 type store struct {
-	endpoints []string
-	current   atomic.Pointer[etcdstore.Store]
+	cluster *regions.Cluster
+	current atomic.Pointer[etcdstore.Store]
 
 	mu     sync.Mutex
 	client *clientv3.Client // of current; guarded by mu
 	faults *requestFaults
 }
 
-func openStore(t *testing.T, endpoints []string) *store {
+func openStore(t *testing.T, cluster *regions.Cluster) *store {
 	t.Helper()
-	s := &store{endpoints: endpoints}
+	s := &store{cluster: cluster}
 	require.NoError(t, s.open(t.Context()))
 	t.Cleanup(func() { _ = s.close() })
 	return s
@@ -40,7 +40,7 @@ func openStore(t *testing.T, endpoints []string) *store {
 func (s *store) open(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	client, err := clientv3.New(clientv3.Config{Endpoints: s.endpoints, Logger: zap.NewNop()})
+	client, err := clientv3.New(s.cluster.ClientConfig(s.cluster.Endpoints()...))
 	if err != nil {
 		return err
 	}

@@ -50,6 +50,8 @@ type Cluster struct {
 	clients map[string]*network.Proxy
 	// daemons are those with embedded members.
 	daemons map[string]*Daemon
+	// user and password are those of the administrator; empty without authentication.
+	user, password string
 }
 
 func newCluster(tb testing.TB) *Cluster {
@@ -114,8 +116,17 @@ func (c *Cluster) Client(region string) *clientv3.Client {
 
 // OpenClient returns a client of the member of the region. The caller closes it.
 func (c *Cluster) OpenClient(region string) (*clientv3.Client, error) {
-	return clientv3.New(clientv3.Config{Endpoints: []string{c.clients[region].URL()}, Logger: zap.NewNop()})
+	return clientv3.New(c.ClientConfig(c.clients[region].URL()))
 }
+
+// ClientConfig returns the configuration of an administrator's client of the endpoints.
+func (c *Cluster) ClientConfig(endpoints ...string) clientv3.Config {
+	return clientv3.Config{Endpoints: endpoints, Logger: zap.NewNop(), Username: c.user, Password: c.password}
+}
+
+// SetAdministrator sets the user of later clients, after etcd was made to authenticate requests. It must not
+// be called concurrently with other methods.
+func (c *Cluster) SetAdministrator(user, password string) { c.user, c.password = user, password }
 
 // Leader returns the region of the leader, and "" while there is none. It is safe for concurrent
 // use.

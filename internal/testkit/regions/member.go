@@ -11,6 +11,7 @@ import (
 
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
+	"golang.org/x/crypto/bcrypt"
 
 	"galaxy/rtmanager/internal/testkit/network"
 )
@@ -87,6 +88,7 @@ func runMember(encoded string) error {
 		cfg.TickMs, cfg.ElectionMs = 100, 1000 // the defaults of etcd, for one region
 	}
 	cfg.QuotaBackendBytes = member.QuotaBytes
+	cfg.BcryptCost = uint(bcrypt.MinCost) // the passwords of a test are no secrets
 	if member.HasJoined {
 		cfg.ClusterState = embed.ClusterStateFlagExisting
 	}
