@@ -19,6 +19,7 @@ type localPosition struct {
 // checkLocalReads checks that the local reads of a client at one node never go back, and that they
 // show records of etcd.
 func (c *checker) checkLocalReads() {
+	c.checkStatedRevisions()
 	games, positions := c.recordGames(), map[localReader]localPosition{}
 	for i := range c.calls {
 		call := &c.calls[i]

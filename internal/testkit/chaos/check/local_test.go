@@ -21,6 +21,48 @@ func localRecording() *builder {
 	return b
 }
 
+// statedRecording has local reads that state their revision: of g1 as of 11 and 12, and of g2, which has no record,
+// as of 12.
+func statedRecording() *builder {
+	b := newBuilder()
+	read := func(game string) {
+		place := b.get("c2", game)
+		b.Calls[place].Local, b.Calls[place].AsOf, b.Calls[place].Node = true, b.revision, "eu/a"
+	}
+	b.put("g1", "op-0", "running", "x")
+	read("g1")
+	b.update("g1", "op-1", "stopped")
+	read("g1")
+	read("g2")
+	b.put("g2", "op-2", "running", "y")
+	return b
+}
+
+func TestStatedRevisions(t *testing.T) {
+	t.Parallel()
+	requireViolations(t, check.RuleLocal, statedRecording, []violationCase{
+		{"an older record", func(b *builder) { b.Calls[3].Revision, b.Calls[3].Output = b.Calls[1].Revision, b.Calls[1].Output }, "at which etcd had another one"},
+		{"a newer record", func(b *builder) { b.Calls[3].AsOf = b.Calls[1].AsOf }, "at which etcd had another one"},
+		{"a record too early", func(b *builder) { b.Calls[1].AsOf = 1 }, "at which etcd had another one"},
+		{"a missing record", func(b *builder) { b.Calls[3].Outcome, b.Calls[3].Revision = recording.NotFound, 0 }, "at which etcd had one"},
+		{"a revision of the future", func(b *builder) { b.Calls[4].AsOf = b.revision + 1 }, "only after it had returned"},
+		{"a revision goes back", func(b *builder) {
+			b.Calls[4].Client, b.Calls[4].AsOf = "c3", b.Calls[1].AsOf
+		}, "an earlier one was as of"},
+	})
+	requireAccepted(t, statedRecording, map[string]func(*builder){
+		"stale reads": func(b *builder) {
+			b.Calls[3].AsOf, b.Calls[3].Revision, b.Calls[3].Output, b.Calls[4].AsOf = b.Calls[1].AsOf, b.Calls[1].Revision, b.Calls[1].Output, b.Calls[1].AsOf
+		},
+		"at another node":    func(b *builder) { b.Calls[4].Node, b.Calls[4].AsOf, b.Calls[4].Client = "eu/b", b.Calls[1].AsOf, "c3" },
+		"without a revision": func(b *builder) { b.Calls[3].AsOf = 0 },
+		"concurrent reads": func(b *builder) {
+			b.Calls[4].AsOf, b.Calls[4].Started = b.Calls[1].AsOf, b.Calls[3].Started
+			b.Calls[4].Client = "c3"
+		},
+	})
+}
+
 func TestLocalReads(t *testing.T) {
 	t.Parallel()
 	show := func(b *builder, place, as int) {

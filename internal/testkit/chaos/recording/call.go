@@ -86,6 +86,9 @@ type Call struct {
 	// Revision is that of the record that the call returned or wrote, or of a list; 0 if the
 	// response has none.
 	Revision int64 `json:"revision,omitempty"`
+	// AsOf is the revision that a local Get states for what it shows, also for the absence of a record; 0 if the
+	// response has none.
+	AsOf int64 `json:"as_of,omitempty"`
 	// Output is the record that the call returned, or with which it was in conflict.
 	Output json.RawMessage `json:"output,omitempty"`
 	// Items are the records of a List, and Entries those of a History, newest first.

@@ -71,7 +71,8 @@ func (d direct) get(ctx context.Context, call *recording.Call) {
 		setResult(call, found, err)
 		return
 	}
-	found, _, err := d.store.GetLocal(ctx, call.Game)
+	found, asOf, err := d.store.GetLocal(ctx, call.Game)
+	call.AsOf = asOf
 	setResult(call, found, err)
 }
 

@@ -81,6 +81,9 @@ func (r rest) send(ctx context.Context, call *recording.Call, method, suffix str
 		}
 	}
 	resp, err := r.do(ctx, method, path, body, headers)
+	if call.Local {
+		call.AsOf, _ = strconv.ParseInt(resp.header.Get("Rtmanager-As-Of"), 10, 64)
+	}
 	if !r.setOutcome(call, resp, err) {
 		return resp, false
 	}
