@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"galaxy/rtmanager/internal/testkit/chaos"
 	"galaxy/rtmanager/internal/testkit/chaos/recording"
 	"galaxy/rtmanager/internal/testkit/chaos/traffic"
+	"galaxy/rtmanager/internal/testkit/network"
 	"galaxy/rtmanager/internal/testkit/operator"
 	"galaxy/rtmanager/internal/testkit/regions"
 	"galaxy/rtmanager/internal/wait"
@@ -127,7 +129,7 @@ func newEnvironment(t *testing.T, layout string) chaos.Environment {
 	}
 	byNode := map[string]*regions.Daemon{}
 	for _, region := range regions.Names() {
-		d := traffic.Daemon{Region: region, Node: region + "-1", URL: cluster.daemons[region].StableClient().URL()}
+		d := traffic.Daemon{Region: region, Node: region + "-1", URL: cluster.daemons[region].StableClient().URL(), FarURL: cluster.farURL(region)}
 		env.Daemons = append(env.Daemons, d)
 		byNode[d.Name()] = cluster.daemons[region]
 	}
@@ -150,6 +152,15 @@ func newEnvironment(t *testing.T, layout string) chaos.Environment {
 		return alive
 	}
 	return env
+}
+
+// farURL returns an address of the daemon of the region for clients of the next region.
+func (c testCluster) farURL(region string) string {
+	names := regions.Names()
+	from := names[(slices.Index(names, region)+1)%len(names)]
+	link := c.Network.ProxyFrom(network.API, from, region)
+	link.SetTarget(strings.TrimPrefix(c.daemons[region].StableClient().URL(), "http://"))
+	return link.URL()
 }
 
 // repairSpace frees the space of the members. It retries, since etcd may be electing a leader.

@@ -225,8 +225,11 @@ func networkFaults(n *network.Network) []chaos.Fault {
 		fault("link cut in one direction", 4*time.Second, func(_ *rand.Rand, a, b string, _ network.Traffic) { n.Block(a, b) }),
 		fault("connections reset", time.Second, func(_ *rand.Rand, a, b string, traffic network.Traffic) { n.ResetConnections(a, b, traffic) }),
 		fault("responses late", 3*time.Second, func(_ *rand.Rand, a, b string, traffic network.Traffic) { n.HoldResponses(a, b, traffic) }),
-		fault("connections reset after the request", 3*time.Second, func(rng *rand.Rand, a, b string, _ network.Traffic) {
-			n.LoseResponses(a, b, 0.05+rng.Float64()/4, network.Clients)
+		fault("connections reset after the request", 3*time.Second, func(rng *rand.Rand, a, b string, traffic network.Traffic) {
+			if traffic == network.Peers { // has no responses
+				traffic = network.Clients
+			}
+			n.LoseResponses(a, b, 0.05+rng.Float64()/4, traffic)
 		}),
 		fault("loss and jitter", 4*time.Second, func(rng *rand.Rand, a, b string, _ network.Traffic) {
 			quality := network.Quality{Loss: rng.Float64() / 5, Jitter: time.Duration(rng.IntN(50)) * time.Millisecond}

@@ -160,3 +160,20 @@ func TestQuality(t *testing.T) {
 		})
 	}
 }
+
+// Clients that are not registered count as being in the region of the proxy that they use.
+func TestProxyFrom(t *testing.T) {
+	t.Parallel()
+	n, proxy := startEcho(t)
+	far := n.ProxyFrom(network.API, "ap", home)
+	far.SetTarget(proxy.Addr())
+	conn := dial(t, far)
+	roundTrip(t, conn, []byte("before"))
+	n.Cut(home, "ap")
+	_, err := conn.Write([]byte("during"))
+	require.NoError(t, err)
+	requireNothing(t, conn)
+	roundTrip(t, dial(t, proxy), []byte("by another link"))
+	n.Repair()
+	requireReceived(t, conn, []byte("during"))
+}

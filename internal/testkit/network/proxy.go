@@ -13,6 +13,7 @@ type Proxy struct {
 	network  *Network
 	traffic  Traffic
 	region   string
+	from     string // the region of all clients; empty means that of their process
 	listener net.Listener
 	ctx      context.Context // ends with the test
 	tasks    sync.WaitGroup
@@ -36,6 +37,16 @@ func (n *Network) Proxy(traffic Traffic, region string) *Proxy {
 		p.CloseConnections()
 		p.tasks.Wait()
 	})
+	return p
+}
+
+// ProxyFrom is Proxy for clients of a region, whose processes are not registered.
+func (n *Network) ProxyFrom(traffic Traffic, from, region string) *Proxy {
+	n.tb.Helper()
+	p := n.Proxy(traffic, region)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.from = from
 	return p
 }
 
@@ -77,9 +88,11 @@ func (p *Proxy) accept() {
 func (p *Proxy) forward(client net.Conn) {
 	defer func() { _ = client.Close() }()
 	p.mu.Lock()
-	target := p.target
+	target, remote := p.target, p.from
 	p.mu.Unlock()
-	remote := p.network.regionOf(client, p.region)
+	if remote == "" {
+		remote = p.network.regionOf(client, p.region)
+	}
 	server, err := net.Dial("tcp", target) //nolint:noctx // loopback
 	if err != nil {
 		return

@@ -20,6 +20,9 @@ import (
 type Daemon struct {
 	Region, Node string
 	URL          string
+	// FarURL, if set, is the address for every second client and watcher, such as one behind a link from another
+	// region.
+	FarURL string
 }
 
 // Name returns the name of the node as in a recording.
@@ -127,12 +130,12 @@ func Start(ctx context.Context, record *recording.Writer, cfg Config) *Traffic {
 	for place, target := range t.targets() {
 		for i := range cfg.Watchers {
 			name := fmt.Sprintf("watcher-%s-%d", target.name(), i)
-			w := newWatcher(t, name, target, t.random(name))
+			w := newWatcher(t, name, byPlace(target, i), t.random(name))
 			t.watchers.Go(func() { w.run(watchCtx) })
 		}
 		for i := range cfg.ClientsPerTarget {
 			name := fmt.Sprintf("client-%s-%d", target.name(), i)
-			c := &client{t: t, name: name, target: target, rng: t.random(name), id: place*cfg.ClientsPerTarget + i, seen: map[string]seenRecord{}}
+			c := &client{t: t, name: name, target: byPlace(target, i), rng: t.random(name), id: place*cfg.ClientsPerTarget + i, seen: map[string]seenRecord{}}
 			t.writers.Go(func() { c.run(writeCtx) })
 		}
 	}
@@ -189,6 +192,15 @@ func (t *Traffic) targets() []target {
 		targets = append(targets, direct{id: i, store: s, run: t.cfg.Run})
 	}
 	return targets
+}
+
+// byPlace returns the target of a client: every second one is far from its daemon.
+func byPlace(to target, place int) target {
+	if r, isREST := to.(rest); isREST && place%2 == 1 && r.daemon.FarURL != "" {
+		r.daemon.URL = r.daemon.FarURL
+		return r
+	}
+	return to
 }
 
 // random returns a generator that depends on the seed and the name only.
