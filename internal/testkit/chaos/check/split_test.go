@@ -49,6 +49,17 @@ func TestHistoriesAreCheckedApart(t *testing.T) {
 			b.Events[len(b.Events)-2].Revision = 11
 		}, "was delivered before revision 12"},
 	})
+	requireAccepted(t, restoredRecording, map[string]func(*builder){
+		"a read of a change that was not recorded before the restore": func(b *builder) {
+			call := recording.Call{Client: "c8", Method: recording.Get, Game: "g/1", Local: true, Revision: 13, AsOf: 13, Outcome: recording.Done, Output: encode(record("g/1", "stopped", "x"))}
+			for _, c := range b.Changes {
+				if c.Revision == 12 && c.History == 0 {
+					call.Started, call.Returned = c.At-1, c.At
+				}
+			}
+			b.Calls = append(b.Calls[:2], append([]recording.Call{call}, b.Calls[2:]...)...)
+		},
+	})
 	requireViolations(t, check.RuleWrites, restoredRecording, []violationCase{
 		{"lost before the restore", func(b *builder) { b.drop(12, "transitions") }, "never applied"},
 	})
