@@ -31,7 +31,7 @@ type settings struct {
 	// summary of all runs, also of earlier tests. RTMANAGER_CHAOS_KEEP keeps all recordings.
 	dir  string
 	keep bool
-	// RTMANAGER_CHAOS_LAYOUT is external, embedded, docker or secured. Without it, long tests change between them.
+	// RTMANAGER_CHAOS_LAYOUT is external, embedded, docker, secured or hosts. Without it, long tests change between them.
 	layout string
 }
 
@@ -69,7 +69,7 @@ func readSettings(t *testing.T) settings {
 	}
 	s.keep = os.Getenv("RTMANAGER_CHAOS_KEEP") != ""
 	if s.layout != "" {
-		require.Contains(t, []string{external, embedded, docker, secured}, s.layout, "RTMANAGER_CHAOS_LAYOUT")
+		require.Contains(t, []string{external, embedded, docker, secured, hosts}, s.layout, "RTMANAGER_CHAOS_LAYOUT")
 	}
 	return s
 }

@@ -28,14 +28,19 @@ const (
 	embedded = "embedded"
 	docker   = "docker"  // with external members
 	secured  = "secured" // with external members that authenticate requests
+	hosts    = "hosts"   // with external members, and each process in a network namespace
 )
 
-// layouts returns the layouts that long tests change between.
+// layouts returns the layouts that long tests change between, as far as this machine allows.
 func layouts(ctx context.Context) []string {
+	possible := []string{external, embedded, secured}
 	if hasDocker(ctx) {
-		return []string{external, embedded, docker, secured}
+		possible = append(possible, docker)
 	}
-	return []string{external, embedded, secured}
+	if hasNamespaces() {
+		possible = append(possible, hosts)
+	}
+	return possible
 }
 
 // testCluster is a cluster with a daemon in each region.
@@ -89,7 +94,11 @@ func startCluster(t *testing.T, layout string) testCluster {
 	if len(c.slowDisks) > 0 {
 		options = append(options, regions.Synced())
 	}
-	c.Cluster = regions.Start(t, near, options...)
+	if layout == hosts {
+		c.Cluster = regions.StartOnHosts(t, newBridge(t), near, options...)
+	} else {
+		c.Cluster = regions.Start(t, near, options...)
+	}
 	if layout == secured {
 		c.passwords = c.secure(t)
 	}

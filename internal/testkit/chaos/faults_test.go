@@ -63,6 +63,7 @@ func (c testCluster) faults(client *clientv3.Client) []chaos.Fault {
 		}))
 	}
 	faults = append(faults, c.diskFaults()...)
+	faults = append(faults, c.hostFaults()...)
 	if c.passwords != nil {
 		faults = append(faults, c.passwords.fault(client))
 	}

@@ -29,9 +29,11 @@ type route struct {
 // Network is the network between regions. Traffic within a region has no delay. It is safe
 // for concurrent use.
 type Network struct {
-	tb testing.TB
+	tb   testing.TB
+	addr string // on which proxies listen
 
 	mu      sync.Mutex
+	hosts   map[string]string // the region of each address with one
 	paths   map[route]*path
 	regions map[int]string // the region of each registered process
 	names   map[string]bool
@@ -40,8 +42,11 @@ type Network struct {
 
 // New returns a network without delays and faults. Its proxies are closed when the test
 // ends.
-func New(tb testing.TB) *Network {
-	return &Network{tb: tb, paths: map[route]*path{}, regions: map[int]string{}, names: map[string]bool{}, links: map[*link]bool{}}
+func New(tb testing.TB) *Network { return NewAt(tb, "127.0.0.1") }
+
+// NewAt is New with proxies that listen on an address of this machine.
+func NewAt(tb testing.TB, addr string) *Network {
+	return &Network{tb: tb, addr: addr, hosts: map[string]string{}, paths: map[route]*path{}, regions: map[int]string{}, names: map[string]bool{}, links: map[*link]bool{}}
 }
 
 // SetRoundTrip sets the round trip between two regions, half of it for each direction.
@@ -91,6 +96,13 @@ func (n *Network) StartIn(region string, start func() (pid int, err error)) erro
 	return err
 }
 
+// AddHost makes the connections from an address come from the region.
+func (n *Network) AddHost(region, addr string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.names[region], n.hosts[addr] = true, region
+}
+
 // Unregister removes a process that has exited, before the kernel uses its id for another one.
 func (n *Network) Unregister(pid int) {
 	n.mu.Lock()
@@ -98,7 +110,7 @@ func (n *Network) Unregister(pid int) {
 	delete(n.regions, pid)
 }
 
-// regionOf returns the region of the process that owns the client's end of a connection,
+// regionOf returns the region of the address of a client, or of the process that owns its end of the connection,
 // and local for a process that is not registered.
 func (n *Network) regionOf(client net.Conn, local string) string {
 	n.mu.Lock() // also waits for a process that is starting
@@ -107,6 +119,9 @@ func (n *Network) regionOf(client net.Conn, local string) string {
 	target, isTargetTCP := client.LocalAddr().(*net.TCPAddr)
 	if !isTCP || !isTargetTCP {
 		return local
+	}
+	if region, isHost := n.hosts[source.IP.String()]; isHost {
+		return region
 	}
 	inode := socketInode(source, target)
 	for pid, region := range n.regions {

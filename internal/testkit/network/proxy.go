@@ -26,7 +26,7 @@ type Proxy struct {
 // SetTarget is called.
 func (n *Network) Proxy(traffic Traffic, region string) *Proxy {
 	n.tb.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a loopback port
+	listener, err := net.Listen("tcp", net.JoinHostPort(n.addr, "0")) //nolint:noctx // of a test
 	require.NoError(n.tb, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Proxy{network: n, traffic: traffic, region: region, listener: listener, ctx: ctx}

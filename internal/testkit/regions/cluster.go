@@ -3,6 +3,7 @@ package regions
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"syscall"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 
+	"galaxy/rtmanager/internal/testkit/netns"
 	"galaxy/rtmanager/internal/testkit/network"
 )
 
@@ -44,7 +46,11 @@ var Far = RoundTrips{EUToUS: 80 * time.Millisecond, EUToAP: 150 * time.Milliseco
 type Cluster struct {
 	Network *network.Network
 
-	tb      testing.TB
+	tb testing.TB
+	// bridge connects the hosts of the processes; nil if all are on this machine. hosts are by the name of their
+	// process.
+	bridge  *netns.Bridge
+	hosts   map[string]*netns.Host
 	servers map[string]server
 	peers   map[string]*network.Proxy
 	clients map[string]*network.Proxy
@@ -54,9 +60,13 @@ type Cluster struct {
 	user, password string
 }
 
-func newCluster(tb testing.TB) *Cluster {
+func newCluster(tb testing.TB, bridge *netns.Bridge) *Cluster {
+	addr := loopback
+	if bridge != nil {
+		addr = bridge.Addr()
+	}
 	c := &Cluster{
-		Network: network.New(tb), tb: tb, servers: map[string]server{}, daemons: map[string]*Daemon{},
+		Network: network.NewAt(tb, addr), tb: tb, bridge: bridge, hosts: map[string]*netns.Host{}, servers: map[string]server{}, daemons: map[string]*Daemon{},
 		peers: map[string]*network.Proxy{}, clients: map[string]*network.Proxy{},
 	}
 	for _, region := range Names() {
@@ -75,14 +85,25 @@ func (c *Cluster) setRoundTrips(distances RoundTrips) {
 // member of EU leads it.
 func Start(tb testing.TB, distances RoundTrips, options ...MemberOption) *Cluster {
 	tb.Helper()
-	c := newCluster(tb)
+	return start(tb, nil, distances, options)
+}
+
+// StartOnHosts is Start with each member, and each daemon of the cluster, on a host of its own of the bridge.
+func StartOnHosts(tb testing.TB, bridge *netns.Bridge, distances RoundTrips, options ...MemberOption) *Cluster {
+	tb.Helper()
+	return start(tb, bridge, distances, options)
+}
+
+func start(tb testing.TB, bridge *netns.Bridge, distances RoundTrips, options []MemberOption) *Cluster {
+	tb.Helper()
+	c := newCluster(tb, bridge)
 	var initial []string
 	for _, region := range Names() {
 		initial = append(initial, region+"="+c.peers[region].URL())
 	}
 	for _, region := range Names() {
-		m := &member{tb: tb, network: c.Network, region: region, peer: c.peers[region], client: c.clients[region]}
-		m.config = memberConfig{Name: region, Dir: tb.TempDir(), PeerURL: m.peer.URL(), ClientURL: m.client.URL(), InitialCluster: strings.Join(initial, ",")}
+		m := &member{tb: tb, network: c.Network, region: region, peer: c.peers[region], client: c.clients[region], host: c.addHost("member "+region, region)}
+		m.config = memberConfig{Name: region, Addr: addrOf(m.host), Dir: tb.TempDir(), PeerURL: m.peer.URL(), ClientURL: m.client.URL(), InitialCluster: strings.Join(initial, ",")}
 		m.config.IsFast = distances == RoundTrips{}
 		for _, option := range options {
 			option(&m.config)
@@ -94,6 +115,32 @@ func Start(tb testing.TB, distances RoundTrips, options ...MemberOption) *Cluste
 	c.MoveLeader(EU)
 	return c
 }
+
+// loopback is the address of processes without a host.
+const loopback = "127.0.0.1"
+
+func addrOf(host *netns.Host) string {
+	if host == nil {
+		return loopback
+	}
+	return host.Addr
+}
+
+// addHost returns a host for a process of the region, nil if all processes are on this machine.
+func (c *Cluster) addHost(process, region string) *netns.Host {
+	c.tb.Helper()
+	if c.bridge == nil {
+		return nil
+	}
+	host, err := c.bridge.AddHost()
+	require.NoError(c.tb, err)
+	c.Network.AddHost(region, host.Addr)
+	c.hosts[process] = host
+	return host
+}
+
+// Hosts returns the hosts of the processes, by names such as "member eu" and "daemon eu".
+func (c *Cluster) Hosts() map[string]*netns.Host { return maps.Clone(c.hosts) }
 
 // Endpoints returns the client URLs of all members, for a process of any region.
 func (c *Cluster) Endpoints() []string {

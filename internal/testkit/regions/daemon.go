@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -19,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"galaxy/rtmanager/internal/planted"
+	"galaxy/rtmanager/internal/testkit/netns"
 	"galaxy/rtmanager/internal/testkit/network"
 )
 
@@ -39,6 +41,7 @@ type Daemon struct {
 	dataDir string
 	port    int // of the API; 0 means any
 	api     *network.Proxy
+	host    *netns.Host // nil if it is on this machine
 	process atomic.Pointer[process]
 	binary  string // empty means that of this module
 	// environment has variables in addition to those of the test.
@@ -99,7 +102,7 @@ func (c *Cluster) StartDaemon(region, name string, flags ...string) *Daemon {
 // newDaemon returns a daemon that is not started, and has no store.
 func (c *Cluster) newDaemon(region, name string) *Daemon {
 	c.tb.Helper()
-	d := &Daemon{tb: c.tb, cluster: c, region: region, name: name, dataDir: c.tb.TempDir(), api: c.Network.Proxy(network.API, region)}
+	d := &Daemon{tb: c.tb, cluster: c, region: region, name: name, dataDir: c.tb.TempDir(), api: c.Network.Proxy(network.API, region), host: c.addHost("daemon "+region, region)}
 	c.tb.Cleanup(d.killGames)
 	require.NoError(c.tb, d.addImages())
 	return d
@@ -148,11 +151,14 @@ func (d *Daemon) begin() error {
 	binary := cmp.Or(d.binary, os.Getenv(binaryVariable), filepath.Join(dir, "rtmanager"))
 	arguments := append([]string{
 		"serve", "--region", d.region, "--node", d.name, "--engine", "process", "--images-dir", filepath.Join(d.dataDir, "images"),
-		"--data-dir", d.dataDir, "--listen", "127.0.0.1:" + strconv.Itoa(d.port), "--advertise", d.api.URL(),
+		"--data-dir", d.dataDir, "--listen", net.JoinHostPort(addrOf(d.host), strconv.Itoa(d.port)), "--advertise", d.api.URL(),
 	}, d.storeFlags()...)
+	if d.host != nil {
+		arguments = append(arguments, "--insecure") // other hosts reach it
+	}
 	cmd := exec.Command(binary, arguments...) //nolint:gosec,noctx // built above
 	cmd.Env = append(os.Environ(), d.environment...)
-	started, err := startProcess(d.tb, d.cluster.Network, d.region, cmd)
+	started, err := startProcess(d.tb, d.cluster.Network, d.region, d.host, cmd)
 	if err == nil {
 		d.process.Store(started)
 	}

@@ -21,7 +21,7 @@ import (
 // own.
 func StartEmbedded(tb testing.TB, distances RoundTrips, flags ...string) *Cluster {
 	tb.Helper()
-	c := newCluster(tb)
+	c := newCluster(tb, nil)
 	c.setRoundTrips(distances)
 	// A member that measures a longer round trip would change the timing that the others run with.
 	largest := max(distances.EUToUS, distances.EUToAP, distances.USToAP) + 40*time.Millisecond
@@ -57,7 +57,7 @@ func (c *Cluster) newMemberDaemon(region string, join, flags []string) *Daemon {
 }
 
 func unusedAddr(tb testing.TB) string {
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcptest.UnusedPort(tb)))
+	return net.JoinHostPort(loopback, strconv.Itoa(tcptest.UnusedPort(tb)))
 }
 
 // Daemon returns the daemon with the embedded member of the region.

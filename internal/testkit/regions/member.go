@@ -3,6 +3,7 @@ package regions
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/crypto/bcrypt"
 
+	"galaxy/rtmanager/internal/testkit/netns"
 	"galaxy/rtmanager/internal/testkit/network"
 )
 
@@ -23,10 +25,11 @@ const memberVariable = "REGIONS_ETCD_MEMBER"
 // memberConfig configures an etcd member.
 type memberConfig struct {
 	Name, Dir, PeerURL, ClientURL, InitialCluster string
-	HasJoined                                     bool  // joins a cluster that exists
-	QuotaBytes                                    int64 // 0 means the default of etcd
-	IsFast                                        bool  // has timing for regions without delays
-	IsSynced                                      bool  // syncs its files; others are faster
+	Addr                                          string // on which it listens
+	HasJoined                                     bool   // joins a cluster that exists
+	QuotaBytes                                    int64  // 0 means the default of etcd
+	IsFast                                        bool   // has timing for regions without delays
+	IsSynced                                      bool   // syncs its files; others are faster
 }
 
 // MemberOption changes how the members of Start are run.
@@ -73,8 +76,8 @@ func runMember(encoded string) error {
 	}
 	cfg := embed.NewConfig()
 	cfg.Name, cfg.Dir, cfg.InitialCluster = member.Name, member.Dir, member.InitialCluster
-	loopback := url.URL{Scheme: "http", Host: "127.0.0.1:0"}
-	cfg.ListenPeerUrls, cfg.ListenClientUrls = []url.URL{loopback}, []url.URL{loopback}
+	anyPort := url.URL{Scheme: "http", Host: net.JoinHostPort(member.Addr, "0")}
+	cfg.ListenPeerUrls, cfg.ListenClientUrls = []url.URL{anyPort}, []url.URL{anyPort}
 	for urls, text := range map[*[]url.URL]string{&cfg.AdvertisePeerUrls: member.PeerURL, &cfg.AdvertiseClientUrls: member.ClientURL} {
 		parsed, err := url.Parse(text)
 		if err != nil {
@@ -120,6 +123,7 @@ type member struct {
 	region       string
 	config       memberConfig
 	peer, client *network.Proxy
+	host         *netns.Host // nil if it is on this machine
 	process      atomic.Pointer[process]
 }
 
@@ -131,7 +135,7 @@ func (m *member) start() error {
 	}
 	cmd := exec.Command(os.Args[0]) //nolint:gosec,noctx // this very program
 	cmd.Env = append(os.Environ(), memberVariable+"="+string(encoded))
-	started, err := startProcess(m.tb, m.network, m.region, cmd)
+	started, err := startProcess(m.tb, m.network, m.region, m.host, cmd)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"galaxy/rtmanager/internal/testkit/netns"
 	"galaxy/rtmanager/internal/testkit/network"
 )
 
@@ -30,8 +31,8 @@ type process struct {
 	lines []string // standard output so far
 }
 
-// startProcess starts a program in the region. It is killed when the test ends.
-func startProcess(tb testing.TB, net *network.Network, region string, cmd *exec.Cmd) (*process, error) {
+// startProcess starts a program in the region, on the host unless that is nil. It is killed when the test ends.
+func startProcess(tb testing.TB, net *network.Network, region string, host *netns.Host, cmd *exec.Cmd) (*process, error) {
 	name := region + "-" + filepath.Base(cmd.Path)
 	logFile, err := os.CreateTemp(tb.TempDir(), name)
 	if err != nil {
@@ -45,7 +46,11 @@ func startProcess(tb testing.TB, net *network.Network, region string, cmd *exec.
 		return nil, err
 	}
 	err = net.StartIn(region, func() (int, error) {
-		if err := cmd.Start(); err != nil {
+		start := cmd.Start
+		if host != nil {
+			start = func() error { return host.Start(cmd) }
+		}
+		if err := start(); err != nil {
 			return 0, err
 		}
 		return cmd.Process.Pid, nil
