@@ -21,14 +21,13 @@ import (
 	"galaxy/rtmanager/internal/wait"
 )
 
-// The layouts of a cluster: etcd members that are processes of their own, or members in the daemons; with the
-// process engine, or with the Docker Engine.
+// The layouts of a cluster.
 const (
-	external = "external"
-	embedded = "embedded"
-	docker   = "docker"  // with external members
-	secured  = "secured" // with external members that authenticate requests
-	hosts    = "hosts"   // with external members, and each process in a network namespace
+	external = "external" // etcd members that are processes of their own
+	embedded = "embedded" // members in the daemons
+	docker   = "docker"   // as external, with the Docker Engine instead of local processes
+	secured  = "secured"  // as external, and etcd authenticates requests
+	hosts    = "hosts"    // as external, with each process in a network namespace
 )
 
 // layouts returns the layouts that long tests change between, as far as this machine allows.
@@ -78,7 +77,7 @@ func startCluster(t *testing.T, layout string) testCluster {
 		require.NoError(t, err)
 	}
 	if layout == embedded {
-		c.Cluster = regions.StartEmbedded(t, near, noBrake...)
+		c.Cluster = regions.StartEmbedded(t, roundTrips(), noBrake...)
 		for _, region := range regions.Names() {
 			c.daemons[region] = c.Daemon(region)
 		}
@@ -95,9 +94,9 @@ func startCluster(t *testing.T, layout string) testCluster {
 		options = append(options, regions.Synced())
 	}
 	if layout == hosts {
-		c.Cluster = regions.StartOnHosts(t, newBridge(t), near, options...)
+		c.Cluster = regions.StartOnHosts(t, newBridge(t), roundTrips(), options...)
 	} else {
-		c.Cluster = regions.Start(t, near, options...)
+		c.Cluster = regions.Start(t, roundTrips(), options...)
 	}
 	if layout == secured {
 		c.passwords = c.secure(t)
@@ -115,8 +114,14 @@ func startCluster(t *testing.T, layout string) testCluster {
 	return c
 }
 
-// near are delays as between the regions of one continent, so that a short run makes many calls.
-var near = regions.RoundTrips{EUToUS: 8e6, EUToAP: 15e6, USToAP: 20e6}
+// roundTrips returns the delays between the regions: as within one continent, so that a short run makes many calls,
+// or as between continents.
+func roundTrips() regions.RoundTrips {
+	if os.Getenv("RTMANAGER_CHAOS_FAR") != "" {
+		return regions.Far
+	}
+	return regions.RoundTrips{EUToUS: 8e6, EUToAP: 15e6, USToAP: 20e6}
+}
 
 // newEnvironment starts a cluster of the layout, with a daemon in each region and a store in this process.
 func newEnvironment(t *testing.T, layout string) chaos.Environment {
