@@ -1,6 +1,7 @@
 package dockertest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -48,7 +49,9 @@ func NewProxy(api *client.Client, dir string) (*Proxy, error) {
 		return nil, err
 	}
 	p := &Proxy{Host: "unix://" + socket, open: map[net.Conn]bool{}}
-	p.transport = &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", engine) }} //nolint:noctx // local
+	p.transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", engine)
+	}}
 	p.forward = &httputil.ReverseProxy{
 		Transport: p.transport, FlushInterval: -1, // a stream is delivered as it arrives
 		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: "docker"}) },

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 func serveEcho(address string) {
-	listener, err := net.Listen("tcp", address) //nolint:noctx // of a test
+	listener, err := net.Listen("tcp", address)
 	fmt.Println(err)
 	for err == nil {
 		var conn net.Conn
@@ -62,7 +62,7 @@ func TestHosts(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "<nil>\n", ready, "the address is that of the host")
 
-	conn, err := net.Dial("tcp", host.Addr+":7000") //nolint:noctx // of a test
+	conn, err := net.Dial("tcp", host.Addr+":7000")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	responses := bufio.NewReader(conn)

@@ -10,10 +10,10 @@ import (
 
 func TestOwnerOfASocket(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a loopback port
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { _ = listener.Close() }()
-	client, err := net.Dial("tcp", listener.Addr().String()) //nolint:noctx // loopback
+	client, err := net.Dial("tcp", listener.Addr().String())
 	require.NoError(t, err)
 	addressOf := func(addr net.Addr) *net.TCPAddr {
 		tcp, isTCP := addr.(*net.TCPAddr)
@@ -32,10 +32,10 @@ func TestOwnerOfASocket(t *testing.T) {
 }
 
 func BenchmarkOwnerOfASocket(b *testing.B) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a loopback port
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(b, err)
 	defer func() { _ = listener.Close() }()
-	client, err := net.Dial("tcp", listener.Addr().String()) //nolint:noctx // loopback
+	client, err := net.Dial("tcp", listener.Addr().String())
 	require.NoError(b, err)
 	defer func() { _ = client.Close() }()
 	local, _ := client.LocalAddr().(*net.TCPAddr)
