@@ -89,7 +89,7 @@ func (c *testCluster) awaitMember(ctx context.Context, region string) error {
 				return err
 			}
 		}
-		attempt, cancel := context.WithTimeout(ctx, time.Second)
+		attempt, cancel := context.WithTimeout(ctx, faultTimeout)
 		err := operator.AwaitMember(attempt, c.Cluster, region)
 		cancel()
 		if err == nil || ctx.Err() != nil {
