@@ -42,12 +42,16 @@ func etcdFaults(client *clientv3.Client, cluster *regions.Cluster) []chaos.Fault
 // faultTimeout bounds a request that injects a fault.
 const faultTimeout = 5 * time.Second
 
+// errNoCompaction means that etcd has compacted nothing.
+var errNoCompaction = fmt.Errorf("%w: etcd has compacted nothing", chaos.ErrNoEffect)
+
 // compactions compacts the revision of a moment ago, several times, until it is repaired. The recorder
 // of changes is never that far behind.
 func compactions(client *clientv3.Client) func(context.Context, *rand.Rand) (func(context.Context) error, string, error) {
 	return func(ctx context.Context, _ *rand.Rand) (func(context.Context) error, string, error) {
 		ctx, cancel := context.WithCancel(ctx)
 		var done sync.WaitGroup
+		count := 0
 		done.Go(func() {
 			revision := int64(0)
 			for tick := time.NewTicker(200 * time.Millisecond); ; {
@@ -58,28 +62,43 @@ func compactions(client *clientv3.Client) func(context.Context, *rand.Rand) (fun
 				case <-tick.C:
 				}
 				if revision > 0 {
-					_, _ = client.Compact(ctx, revision)
+					if _, err := client.Compact(ctx, revision); err == nil {
+						count++
+					}
 				}
 				if resp, err := client.Get(ctx, "key", clientv3.WithSerializable()); err == nil {
 					revision = resp.Header.Revision - 50
 				}
 			}
 		})
-		return func(context.Context) error { cancel(); done.Wait(); return nil }, "", nil
+		return func(context.Context) error {
+			cancel()
+			done.Wait()
+			if count == 0 {
+				return errNoCompaction
+			}
+			return nil
+		}, "", nil
 	}
 }
+
+// errNoLease means that no lease can be revoked.
+var errNoLease = errors.New("no key has a lease")
 
 // revokeLease revokes the lease of one key of the family, as if its holder had been away for too long.
 func revokeLease(ctx context.Context, client *clientv3.Client, rng *rand.Rand, family string) error {
 	ctx, cancel := context.WithTimeout(ctx, faultTimeout)
 	defer cancel()
 	resp, err := client.Get(ctx, family, clientv3.WithPrefix())
-	if err != nil || len(resp.Kvs) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(resp.Kvs) == 0 {
+		return errNoLease
 	}
 	kv := resp.Kvs[rng.IntN(len(resp.Kvs))]
 	if kv.Lease == 0 {
-		return nil
+		return errNoLease
 	}
 	if _, err := client.Revoke(ctx, clientv3.LeaseID(kv.Lease)); err != nil {
 		return fmt.Errorf("revoke the lease of %s: %w", kv.Key, err)

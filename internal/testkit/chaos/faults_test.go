@@ -209,13 +209,16 @@ func signals(send func(region string, signal syscall.Signal) error, region strin
 // networkFaults returns the faults of the network. Each chooses its regions and its traffic. The repair of
 // one ends all of them.
 func networkFaults(n *network.Network) []chaos.Fault {
+	return append(lineFaults(n), resetFault(n))
+}
+
+// lineFaults returns the faults that last.
+func lineFaults(n *network.Network) []chaos.Fault {
 	fault := func(kind string, longest time.Duration, begin func(rng *rand.Rand, a, b string, traffic network.Traffic)) chaos.Fault {
 		return chaos.Fault{Kind: kind, Target: "network", MaxDuration: longest, Inject: func(_ context.Context, rng *rand.Rand) (func(context.Context) error, string, error) {
-			names, kinds := regions.Names(), []network.Traffic{network.Peers, network.Clients, network.API}
-			rng.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
-			traffic := kinds[rng.IntN(len(kinds))]
-			begin(rng, names[0], names[1], traffic)
-			return func(context.Context) error { n.Repair(); return nil }, fmt.Sprintf("%s, %s, %s", names[0], names[1], traffic), nil
+			a, b, traffic := chooseLine(rng)
+			begin(rng, a, b, traffic)
+			return func(context.Context) error { n.Repair(); return nil }, fmt.Sprintf("%s, %s, %s", a, b, traffic), nil
 		}}
 	}
 	return []chaos.Fault{
@@ -224,7 +227,6 @@ func networkFaults(n *network.Network) []chaos.Fault {
 		fault("all that a region sends is lost", 4*time.Second, func(_ *rand.Rand, a, _ string, _ network.Traffic) { n.BlockFrom(a) }),
 		fault("link cut", 4*time.Second, func(_ *rand.Rand, a, b string, _ network.Traffic) { n.Cut(a, b) }),
 		fault("link cut in one direction", 4*time.Second, func(_ *rand.Rand, a, b string, _ network.Traffic) { n.Block(a, b) }),
-		fault("connections reset", time.Second, func(_ *rand.Rand, a, b string, traffic network.Traffic) { n.ResetConnections(a, b, traffic) }),
 		fault("responses late", 3*time.Second, func(_ *rand.Rand, a, b string, traffic network.Traffic) { n.HoldResponses(a, b, traffic) }),
 		fault("connections reset after the request", 3*time.Second, func(rng *rand.Rand, a, b string, traffic network.Traffic) {
 			if traffic == network.Peers { // has no responses

@@ -28,10 +28,14 @@ type Fault struct {
 	// IsAlone keeps other faults from happening at the same time.
 	IsAlone bool
 	// Inject injects the fault and returns what repairs it. It fails also if there is nothing to disturb, such as no
-	// game to kill. It returns the repair also with an error if something must be
-	// repaired. The repairs of two faults run concurrently: a daemon is ready only after its member is.
+	// game to kill; the repair returns ErrNoEffect if only it can observe that. It returns the repair also with an
+	// error if something must be repaired. The repairs of two faults run concurrently: a daemon is ready only after its member is.
 	Inject func(ctx context.Context, rng *rand.Rand) (repair func(ctx context.Context) error, detail string, err error)
 }
+
+// ErrNoEffect is in the error of a repair if the fault had nothing to disturb. The cluster is whole, and the fault
+// counts as failed.
+var ErrNoEffect = errors.New("the fault had no effect")
 
 // Environment is the cluster that a run is on.
 type Environment struct {
@@ -216,7 +220,7 @@ func inject(ctx context.Context, fault Fault, rng *rand.Rand, cfg Config, record
 	return func() {
 		if end != nil { // also what was injected in part
 			repairErr := end(context.WithoutCancel(ctx))
-			entry.Unrepaired, err = repairErr != nil, errors.Join(err, repairErr)
+			entry.Unrepaired, err = repairErr != nil && !errors.Is(repairErr, ErrNoEffect), errors.Join(err, repairErr)
 		}
 		if entry.Repaired = record.Now(); err != nil {
 			entry.Error = err.Error()

@@ -15,8 +15,8 @@ import (
 func (r Report) String() string {
 	var b strings.Builder
 	s := r.Stats
-	fmt.Fprintf(&b, "%d calls (%.1f %% of the writes of unknown outcome), %d changes, %d events of %d streams, %d faults (%d failed)\n",
-		s.Calls, 100*s.UnknownShare, s.Changes, s.Events, s.Streams, s.InjectedFaults()+s.FailedFaults, s.FailedFaults)
+	fmt.Fprintf(&b, "%d calls (%.1f %% of the writes of unknown outcome), %d changes, %d events of %d streams, %d faults injected (%d failed)\n",
+		s.Calls, 100*s.UnknownShare, s.Changes, s.Events, s.Streams, s.InjectedFaults(), s.FailedFaults)
 	for _, method := range slices.Sorted(maps.Keys(s.Outcomes)) {
 		fmt.Fprintf(&b, "  %-14s", method)
 		for _, outcome := range []recording.Outcome{recording.Done, recording.NotFound, recording.Conflict, recording.Rejected, recording.Unavailable, recording.Unknown} {

@@ -54,7 +54,7 @@ func writeReports(name, text string, arguments []string, stdout io.Writer) (repo
 
 // printRun prints the result of a run.
 func printRun(w io.Writer, run report.Run) {
-	fmt.Fprintf(w, "%s: seed %d, %d calls (%d of unknown outcome), %d faults: %s\n", run.Name, run.Seed, run.Calls, run.Unknown, run.Faults, run.Result())
+	fmt.Fprintf(w, "%s: seed %d, %d calls (%d of unknown outcome), %d faults injected (%d failed): %s\n", run.Name, run.Seed, run.Calls, run.Unknown, run.Faults, run.FailedFaults, run.Result())
 	if len(run.Skipped) > 0 {
 		fmt.Fprintf(w, "  skipped rules, because the changes of etcd were not recorded: %v\n", run.Skipped)
 	}

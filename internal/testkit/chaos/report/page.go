@@ -88,7 +88,7 @@ func factsOf(in Input) []fact {
 		{"Seed", fmt.Sprint(run.Seed)}, {"Layout", run.Layout}, {"Version", run.Version}, {"Planted bug", run.Planted}, {"Started", run.Started},
 		{"Duration", formatDuration(time.Duration(run.Duration))},
 		{"Calls", fmt.Sprintf("%d, %d of unknown outcome (%.1f %% of writes)", stats.Calls, unknown, 100*stats.UnknownShare)},
-		{"Faults", fmt.Sprintf("%d, %d of them failed", len(in.Recording.Faults), stats.FailedFaults)},
+		{"Faults", fmt.Sprintf("%d injected, %d failed", stats.InjectedFaults(), stats.FailedFaults)},
 		{"Events", fmt.Sprintf("%d in %d watch streams", stats.Events, stats.Streams)}, {"Changes of etcd", fmt.Sprint(stats.Changes)},
 	}
 	for _, node := range run.Nodes {

@@ -257,7 +257,7 @@ func TestSummaryHasTheNumbersOfAllRuns(t *testing.T) {
 	s := report.Summarize(runs)
 	require.Equal(t, "3 runs, 7 violations, 1 void", s.Headline())
 	require.Equal(t, []uint64{8, 9, 10}, []uint64{s.Runs[0].Seed, s.Runs[1].Seed, s.Runs[2].Seed}, "in the order of their starts")
-	require.Equal(t, []int{21, 3, 3}, []int{s.Calls, s.Unknown, s.Faults})
+	require.Equal(t, []int{21, 3, 3, 3}, []int{s.Calls, s.Unknown, s.Faults, s.FailedFaults})
 	require.Len(t, s.FaultKinds, 1)
 	kind := s.FaultKinds[0]
 	require.Equal(t, []any{6, 3, 1.0, 5.0}, []any{kind.Count, kind.Failed, kind.MedianSeconds, kind.WorstSeconds})
@@ -272,6 +272,7 @@ func TestSummaryHasTheNumbersOfAllRuns(t *testing.T) {
 	require.Empty(t, all(document, "img"))
 	table := rows(byID(t, document, "runs"))
 	require.Len(t, table, 3)
+	require.Equal(t, []string{"1", "1"}, table[0][8:10], "a fault that was injected, and one that failed")
 	require.Equal(t, "right", table[0][len(table[0])-1])
 	require.Equal(t, "void", table[1][len(table[1])-1])
 	require.Equal(t, "broken", table[2][len(table[2])-1])

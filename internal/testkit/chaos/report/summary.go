@@ -25,6 +25,8 @@ type Run struct {
 	Calls   int     `json:"calls"`
 	Unknown int     `json:"unknown"` // calls of unknown outcome
 	Faults  int     `json:"faults"`  // that were injected
+	// FailedFaults could not be injected or repaired, or had nothing to disturb. They are no part of Faults.
+	FailedFaults int `json:"failed_faults"`
 	// Violations are all violations by rule, also those that a report does not list.
 	Violations map[string]int `json:"violations"`
 	Summaries  []string       `json:"summaries"`      // of the violations
@@ -40,14 +42,16 @@ type Run struct {
 
 // Summary are the figures of many runs.
 type Summary struct {
-	Runs       []Run       `json:"runs"` // in the order of their starts
-	Seconds    float64     `json:"seconds"`
-	Calls      int         `json:"calls"`
-	Unknown    int         `json:"unknown"`
-	Faults     int         `json:"faults"`
-	Violations int         `json:"violations"`
-	Void       int         `json:"void"` // runs that prove nothing
-	FaultKinds []FaultKind `json:"fault_kinds"`
+	Runs    []Run   `json:"runs"` // in the order of their starts
+	Seconds float64 `json:"seconds"`
+	Calls   int     `json:"calls"`
+	Unknown int     `json:"unknown"`
+	Faults  int     `json:"faults"`
+	// FailedFaults are no part of Faults.
+	FailedFaults int         `json:"failed_faults"`
+	Violations   int         `json:"violations"`
+	Void         int         `json:"void"` // runs that prove nothing
+	FaultKinds   []FaultKind `json:"fault_kinds"`
 }
 
 // NewRun returns the figures of a run whose recording is in a directory of the name.
@@ -55,7 +59,7 @@ func NewRun(name string, in Input) Run {
 	described, stats := in.Recording.Run, in.Check.Stats
 	run := Run{
 		Name: name, Seed: described.Seed, Layout: described.Layout, Version: described.Version, Planted: described.Planted, Started: described.Started,
-		Seconds: time.Duration(described.Duration).Seconds(), Calls: len(in.Recording.Calls), Faults: stats.InjectedFaults(),
+		Seconds: time.Duration(described.Duration).Seconds(), Calls: len(in.Recording.Calls), Faults: stats.InjectedFaults(), FailedFaults: stats.FailedFaults,
 		Violations: map[string]int{}, Summaries: []string{}, Skipped: in.Check.Skipped, Recoveries: recoveriesOf(in.Recording, in.Check),
 	}
 	for _, call := range in.Recording.Calls {
@@ -119,6 +123,7 @@ func Summarize(runs []Run) Summary {
 		s.Calls += run.Calls
 		s.Unknown += run.Unknown
 		s.Faults += run.Faults
+		s.FailedFaults += run.FailedFaults
 		if s.Violations += run.Broken(); run.Result() == "void" {
 			s.Void++
 		}
