@@ -120,6 +120,7 @@ func Execute(ctx context.Context, env Environment, cfg Config) error {
 	for _, d := range env.Daemons {
 		run.Nodes = append(run.Nodes, d.Name())
 	}
+	clients.RequireRecovery(finalTimeout + time.Second)
 	err = finish(ctx, env, record, clients, changes)
 	samples.stop()
 	run.Games = clients.Games()
@@ -150,7 +151,9 @@ func finish(ctx context.Context, env Environment, record *recording.Writer, clie
 	watchCtx, cancelWatch := context.WithTimeout(ctx, finalTimeout)
 	defer cancelWatch()
 	position, err := changes.catchUp(watchCtx)
-	clients.AwaitWatchers(watchCtx, position)
+	for _, late := range clients.AwaitWatchers(watchCtx, position) {
+		record.Sample(recording.Streams, late, late)
+	}
 	if !clients.StopWatches() {
 		return errors.Join(err, fmt.Errorf("clients still wait for calls %s after their timeout", recoveryTimeout))
 	}

@@ -14,8 +14,11 @@ import (
 // checkLiveness checks that everything recovers once the run is stable.
 func (c *checker) checkLiveness() {
 	for i := range c.samples {
-		if sample := &c.samples[i]; sample.Kind == recording.Calls {
+		switch sample := &c.samples[i]; sample.Kind {
+		case recording.Calls:
 			c.add(RuleLiveness, "a call never returned: "+sample.Subject, string(sample.Value))
+		case recording.Streams:
+			c.add(RuleLiveness, "a watcher has not caught up: "+sample.Subject, describeSample(sample))
 		}
 	}
 	c.checkCallTimes()
@@ -39,26 +42,34 @@ func (c *checker) checkCallTimes() {
 	}
 }
 
-// checkClients checks that each client that made calls for the time of the recovery had a success in
-// it. A conflict and a rejection are one: the store has decided.
+// clientCalls are the calls of a kind that a client made.
+type clientCalls struct {
+	client string
+	kind   CallKind
+}
+
+// checkClients checks that each client that made calls of a kind for the time of the recovery had a success in
+// it. A conflict and a rejection are one: the store has decided. Clients continue until they have one, see
+// traffic.RequireRecovery. Local reads do not count: a daemon serves them without etcd.
 func (c *checker) checkClients() {
-	hasSuccess, last := map[string]bool{}, map[string]*recording.Call{}
+	hasSuccess, last := map[clientCalls]bool{}, map[clientCalls]*recording.Call{}
 	deadline := c.run.Stable + recoveryTime
 	for i := range c.calls {
 		call := &c.calls[i]
-		if call.Returned < c.run.Stable {
+		if call.Returned < c.run.Stable || call.Local {
 			continue
 		}
+		id := clientCalls{call.Client, KindOf(call)}
 		isDecided := call.Outcome != recording.Unknown && call.Outcome != recording.Unavailable
-		hasSuccess[call.Client] = hasSuccess[call.Client] || isDecided && call.Returned <= deadline
-		if l := last[call.Client]; l == nil || l.Returned < call.Returned {
-			last[call.Client] = call
+		hasSuccess[id] = hasSuccess[id] || isDecided && call.Returned <= deadline
+		if l := last[id]; l == nil || l.Returned < call.Returned {
+			last[id] = call
 		}
 	}
-	for client, call := range last {
+	for id, call := range last {
 		c.examine(RuleLiveness, 1)
-		if !hasSuccess[client] && call.Returned > deadline {
-			c.add(RuleLiveness, fmt.Sprintf("no call of client %s succeeded within 30 s after the run was stable at %v", client, time.Duration(c.run.Stable)), describeCall(call))
+		if !hasSuccess[id] && call.Returned > deadline {
+			c.add(RuleLiveness, fmt.Sprintf("no %s of client %s succeeded within 30 s after the run was stable at %v", id.kind, id.client, time.Duration(c.run.Stable)), describeCall(call))
 		}
 	}
 }

@@ -26,7 +26,21 @@ func TestLiveness(t *testing.T) {
 			for i := range int64(40) {
 				b.call(recording.Call{Client: "c9", Method: recording.Put, Game: "g2", OperationID: "op-c9", Started: b.Run.Stable + i*second, Returned: b.Run.Stable + (i+1)*second, Outcome: recording.Unavailable})
 			}
-		}, "no call of client c9 succeeded"},
+		}, "no write of client c9 succeeded"},
+		{"client whose local reads succeed only", func(b *builder) {
+			for i := range int64(40) {
+				call := recording.Call{Client: "c9", Method: recording.Get, Game: "g2", Started: b.Run.Stable + i*second, Returned: b.Run.Stable + (i+1)*second, Outcome: recording.NotFound, Local: true}
+				if i%2 == 0 {
+					call.Local, call.Outcome = false, recording.Unavailable
+				}
+				b.call(call)
+			}
+		}, "no read of client c9 succeeded"},
+		{"client whose writes fail", func(b *builder) {
+			b.call(recording.Call{Client: "c9", Method: recording.History, Game: "g2", Started: b.Run.Stable, Returned: b.Run.Stable + second, Outcome: recording.Unavailable})
+			b.call(recording.Call{Client: "c9", Method: recording.Put, Game: "g2", OperationID: "op-c9", Started: b.Run.Stable + 12*second, Returned: b.Run.Stable + 32*second, Outcome: recording.Unavailable})
+		}, "no write of client c9 succeeded"},
+		{"stream that is late", func(b *builder) { b.sample(recording.Streams, "w1 has revision 5 of 9", "w1") }, "a watcher has not caught up: w1"},
 		{"not ready", set(3, 503), "is not ready"},
 		{"findings of fsck", set(5, []string{"corrupt"}), "the final fsck of node eu/a has 1 findings"},
 		{"findings of drift", set(10, []string{"orphan"}), "the final drift of node eu/b has 1 findings"},

@@ -32,6 +32,7 @@ const (
 	FinalFsck   = "final fsck"   // []string: findings of fsck at the node
 	FinalDrift  = "final drift"  // []string: findings of drift at the node
 	Calls       = "calls"        // string: a call of the client that never returned
+	Streams     = "streams"      // string: a watcher that did not receive all changes after the run was stable
 	FinalHealth = "final health" // int: the status code of /readyz of the node
 )
 

@@ -29,6 +29,7 @@ type client struct {
 	rng        *rand.Rand
 	writes     int
 	seen       map[string]seenRecord // what the client saw last of each game
+	decided    decisions
 }
 
 // seenRecord is what a client saw of a game.
@@ -38,6 +39,11 @@ type seenRecord struct {
 }
 
 func (c *client) run(ctx context.Context) {
+	c.runTraffic(ctx)
+	c.confirmRecovery()
+}
+
+func (c *client) runTraffic(ctx context.Context) {
 	mean := c.t.cfg.Pause
 	if c.isReader {
 		mean /= readerFactor
@@ -77,6 +83,7 @@ func (c *client) do(ctx context.Context, call *recording.Call) {
 	call.Returned = c.t.record.Now()
 	c.t.record.Call(*call)
 	c.note(call)
+	c.decided.add(call)
 }
 
 // timeout returns how long the client waits for the next call: mostly until there is a response.

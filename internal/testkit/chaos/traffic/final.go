@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -81,25 +80,4 @@ func (t *Traffic) setPosition(watcher string, revision int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.positions[watcher] = revision
-}
-
-// AwaitWatchers waits until every watcher whose stream is open has the changes up to the revision, or
-// ctx ends.
-func (t *Traffic) AwaitWatchers(ctx context.Context, revision int64) {
-	for {
-		t.mu.Lock()
-		isBehind := false
-		for _, position := range t.positions {
-			isBehind = isBehind || position < revision
-		}
-		t.mu.Unlock()
-		if !isBehind {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
 }

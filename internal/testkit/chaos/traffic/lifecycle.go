@@ -21,9 +21,15 @@ type operator struct {
 	// abandoned is the number of games before the current one. The name of the first one is first.
 	first     string
 	abandoned int
+	decided   decisions
 }
 
 func (o *operator) run(ctx context.Context) {
+	o.runTraffic(ctx)
+	o.confirmRecovery()
+}
+
+func (o *operator) runTraffic(ctx context.Context) {
 	for pause(ctx, o.rng, 10*o.t.cfg.Pause) {
 		call := o.choose()
 		for try := 1; ; try++ {
@@ -123,4 +129,5 @@ func (o *operator) record(ctx context.Context, call *recording.Call, send func(c
 	send(callCtx)
 	call.Returned = o.t.record.Now()
 	o.t.record.Call(*call)
+	o.decided.add(call)
 }

@@ -112,6 +112,10 @@ type Traffic struct {
 	pending map[string]string // by client, the call in progress; guarded by mu
 	// positions are the revisions up to which the watchers have received everything; guarded by mu
 	positions map[string]int64
+	// stable is when RequireRecovery was called, and recovery the context of calls after StopCalls; guarded by mu
+	stable       int64
+	recovery     context.Context
+	stopRecovery context.CancelFunc
 }
 
 // Start starts all clients and watchers. The caller calls StopCalls and then StopWatches.
@@ -227,7 +231,7 @@ func (t *Traffic) addGame(game, use string) {
 	t.games[game] = use
 }
 
-// StopCalls lets every client finish its call, and waits until all have or ctx ends. It returns the
+// StopCalls lets every client finish its call, and what RequireRecovery requires. It waits until all have or ctx ends. It returns the
 // calls that have not returned by then.
 func (t *Traffic) StopCalls(ctx context.Context) (pending []string) {
 	t.stopWrites()
@@ -248,6 +252,9 @@ func (t *Traffic) StopCalls(ctx context.Context) (pending []string) {
 func (t *Traffic) StopWatches() bool {
 	t.stopWatches()
 	t.watchers.Wait()
+	if t.stopRecovery != nil {
+		t.stopRecovery()
+	}
 	t.http.CloseIdleConnections()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

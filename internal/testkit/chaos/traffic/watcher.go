@@ -76,7 +76,8 @@ func (w *watcher) runStream(ctx context.Context) {
 		Type: recording.StreamOpen, Node: w.target.name(), From: w.options.From, Status: w.options.Status, Region: w.options.Region, Of: w.options.Game, Resync: w.options.Resync,
 	})
 	reason := w.target.watch(streamCtx, w.options, func(event recording.Event, cursor string) bool {
-		if w.paused > 0 && !pause(streamCtx, w.rng, w.paused) {
+		isPaused := !w.t.isStable() // a late stream must not have a slow consumer as its reason
+		if isPaused && w.paused > 0 && !pause(streamCtx, w.rng, w.paused) {
 			return false
 		}
 		w.add(event)
@@ -84,7 +85,7 @@ func (w *watcher) runStream(ctx context.Context) {
 			w.options.From, w.options.Cursor = event.Revision, cursor
 			w.t.setPosition(w.name, event.Revision)
 		}
-		if remaining--; remaining == 0 && w.rng.IntN(4) == 0 {
+		if remaining--; isPaused && remaining == 0 && w.rng.IntN(4) == 0 {
 			_ = pause(streamCtx, w.rng, time.Second) // a consumer that hangs
 			remaining = 200
 		}
