@@ -135,6 +135,7 @@ func (b *Bridge) AddHost() (*Host, error) {
 	if err := netlink.LinkAdd(cable); err != nil {
 		return nil, fmt.Errorf("connect a host: %w", err)
 	}
+	h.cable = cable
 	if err := errors.Join(netlink.LinkSetUp(cable), h.configure(b.network(number))); err != nil {
 		return nil, fmt.Errorf("connect a host: %w", err)
 	}

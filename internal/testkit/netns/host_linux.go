@@ -17,6 +17,7 @@ type Host struct {
 	Addr string
 
 	namespace netns.NsHandle
+	cable     netlink.Link // its end at the bridge; nil until it is connected
 }
 
 // Start starts a command on the host.
@@ -90,7 +91,14 @@ func (h *Host) configure(address *netlink.Addr) error {
 	return errors.Join(failed...)
 }
 
-func (h *Host) close() error { return h.namespace.Close() }
+// close removes the cable, which the kernel would remove only some time after the namespace: the next host of the
+// name could not be connected until then.
+func (h *Host) close() error {
+	if h.cable == nil {
+		return h.namespace.Close()
+	}
+	return errors.Join(ignoreMissing(netlink.LinkDel(h.cable)), h.namespace.Close())
+}
 
 // onThread calls the function on an operating system thread of its own, whose namespace it may change.
 func onThread(call func() error) error {

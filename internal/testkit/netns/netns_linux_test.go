@@ -94,3 +94,30 @@ func TestHosts(t *testing.T) {
 		requireResponse(fmt.Sprint(i))
 	}
 }
+
+// startEcho starts a server at the address and returns the error with which it listens.
+func startEcho(t *testing.T, address string, start func(*exec.Cmd) error) string {
+	t.Helper()
+	server := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this very program
+	server.Env = append(os.Environ(), echoVariable+"="+address)
+	output, err := server.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, start(server))
+	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
+	listened, err := bufio.NewReader(output).ReadString('\n')
+	require.NoError(t, err)
+	return listened
+}
+
+func TestHostsOfTheNextBridge(t *testing.T) {
+	for range 2 {
+		bridge, err := netns.NewBridge()
+		if err != nil {
+			t.Skip("NOT TESTED in network namespaces: ", err)
+		}
+		host, err := bridge.AddHost()
+		require.NoError(t, err)
+		require.Equal(t, "<nil>\n", startEcho(t, host.Addr+":7000", host.Start))
+		require.NoError(t, bridge.Close())
+	}
+}
